@@ -1,0 +1,330 @@
+"""Grids: every combination of the values listed for each parameter, numbered."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from meseta.errors import ArgumentError
+from meseta.strategies._parameters import decimal_range, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from meseta._types import IntArray
+    from meseta.strategies._parameters import Parameter
+
+__all__ = ["MAX_COMBINATIONS", "Grid", "grid_names", "load_grid"]
+
+MAX_COMBINATIONS = 100_000_000
+
+_ENTRY = "a value, a list of values, or {min, max, step}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All combinations of some values for each parameter.
+
+    Combinations are numbered 0 to ``size - 1`` in C order: the last parameter changes fastest.
+
+    Parameters
+    ----------
+    name
+        Name for reports and manifests.
+    values
+        The values of each parameter, increasing, without repeats.
+
+    Raises
+    ------
+    ArgumentError
+        There is no parameter, or a parameter's values are missing, not finite or not increasing.
+    """
+
+    name: str
+    values: Mapping[str, tuple[float, ...]]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ArgumentError(f"grid `{self.name}` must have at least one parameter, got none")
+        for name, values in self.values.items():
+            finite = all(math.isfinite(value) for value in values)
+            if not values or not finite or list(values) != sorted(set(values)):
+                raise ArgumentError(
+                    f"grid `{self.name}`: the values of `{name}` must be finite and increasing, "
+                    f"at least one, got {list(values)!r}"
+                )
+        object.__setattr__(self, "values", {k: tuple(v) for k, v in self.values.items()})
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parameters, in order."""
+        return tuple(self.values)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values of each parameter."""
+        return tuple(len(values) for values in self.values.values())
+
+    @cached_property
+    def size(self) -> int:
+        """Number of combinations, exact however large."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def searched(self) -> tuple[str, ...]:
+        """The parameters that have more than one value."""
+        return tuple(name for name, values in self.values.items() if len(values) > 1)
+
+    def point(self, flat: int) -> dict[str, float]:
+        """Return the combination with number `flat`.
+
+        Raises
+        ------
+        ArgumentError
+            `flat` lies outside 0 to ``size - 1``.
+        """
+        if not 0 <= flat < self.size:
+            raise self._outside(flat)
+        picked: list[float] = []
+        rest = int(flat)
+        for name in reversed(self.names):
+            values = self.values[name]
+            rest, index = divmod(rest, len(values))
+            picked.append(values[index])
+        return dict(zip(self.names, reversed(picked), strict=True))
+
+    def flat_of(self, point: Mapping[str, float]) -> int:
+        """Return the number of the combination `point`.
+
+        Raises
+        ------
+        ArgumentError
+            A parameter is missing or unknown, or a value is not one of the grid's.
+        """
+        _refuse_unknown(point, self.names, self.name)
+        _refuse_missing(point, self.names, self.name)
+        flat = 0
+        for name, values in self.values.items():
+            if point[name] not in values:
+                raise ArgumentError(
+                    f"`{name}` must be one of the values of grid `{self.name}` "
+                    f"({_listed(values)}), got {point[name]!r}"
+                )
+            flat = flat * len(values) + values.index(point[name])
+        return flat
+
+    def indices(self, flats: IntArray) -> dict[str, IntArray]:
+        """Return where on its axis each combination stands: grid steps from the first value.
+
+        Parameters
+        ----------
+        flats
+            Numbers of combinations, int64, shape (n,).
+
+        Returns
+        -------
+        dict
+            For each parameter an int64 array of shape (n,).
+
+        Raises
+        ------
+        ArgumentError
+            A number lies outside 0 to ``size - 1``.
+        """
+        rest = np.asarray(flats, dtype=np.int64)
+        if rest.size and (rest.min() < 0 or int(rest.max()) >= self.size):
+            raise self._outside(int(rest.min() if rest.min() < 0 else rest.max()))
+        found: dict[str, IntArray] = {}
+        for name in reversed(self.names):
+            rest, found[name] = np.divmod(rest, len(self.values[name]))
+        return {name: found[name] for name in self.names}
+
+    def columns(self, flats: IntArray) -> dict[str, NDArray[Any]]:
+        """Return the parameters' values for many combinations at once.
+
+        Parameters
+        ----------
+        flats
+            Numbers of combinations, int64, shape (n,).
+
+        Returns
+        -------
+        dict
+            For each parameter an array of shape (n,): int64 if all its values are ints, else
+            float64.
+
+        Raises
+        ------
+        ArgumentError
+            A number lies outside 0 to ``size - 1``.
+        """
+        return {
+            name: _as_array(self.values[name])[index]
+            for name, index in self.indices(flats).items()
+        }
+
+    def require_at_most(self, limit: int = MAX_COMBINATIONS) -> None:
+        """Refuse a grid that is larger than `limit`.
+
+        Raises
+        ------
+        ArgumentError
+            The grid has more combinations; the message says how many and what can be done.
+        """
+        if self.size <= limit:
+            return
+        longest = sorted(self.searched, key=lambda name: -len(self.values[name]))[:3]
+        axes = ", ".join(f"{name} ({len(self.values[name])})" for name in longest)
+        raise ArgumentError(
+            f"grid `{self.name}` has {self.size:,} combinations, "
+            f"more than --max-combinations {limit:,}; raise --max-combinations, "
+            f"search a sample with --sample {limit}, or list fewer values "
+            f"(most values: {axes})"
+        )
+
+    def _outside(self, flat: int) -> ArgumentError:
+        return ArgumentError(
+            f"a combination of grid `{self.name}` is a number from 0 to {self.size - 1}, "
+            f"got {flat}"
+        )
+
+
+def grid_names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Return the names of the grids that every one of `parameters` has values for."""
+    first = parameters[0].grids if parameters else {}
+    return tuple(name for name in first if all(name in p.grids for p in parameters))
+
+
+def load_grid(
+    spec: str | Path | Mapping[str, object],
+    strategy_parameters: Sequence[Parameter],
+    *,
+    name: str | None = None,
+) -> Grid:
+    """Return a strategy's named grid, or the grid that a YAML file or a mapping describes.
+
+    An entry of a file or mapping is a list of values, a single value, or ``{min, max, step}``;
+    the values are decimal numbers, never running float sums, and are put in increasing order.
+    Every parameter of the strategy needs an entry.
+
+    Parameters
+    ----------
+    spec
+        Name of a grid (`grid_names`), path of a YAML file, or a mapping.
+    strategy_parameters
+        The strategy's parameters; the grid has their order.
+    name
+        Name for the grid; else the named grid's, the file's without suffix, or ``"custom"``.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such grid or file, the file is no YAML mapping, a parameter is missing or
+        unknown, or a value breaks its parameter's rule.
+    """
+    known = grid_names(strategy_parameters)
+    if isinstance(spec, str) and spec in known:
+        return Grid(name or spec, {p.name: p.grids[spec] for p in strategy_parameters})
+    if isinstance(spec, str | Path):
+        path = Path(spec)
+        return _build(name or path.stem, _read(path, known), strategy_parameters)
+    return _build(name or "custom", spec, strategy_parameters)
+
+
+def _build(name: str, entries: Mapping[str, object], parameters: Sequence[Parameter]) -> Grid:
+    names = tuple(p.name for p in parameters)
+    _refuse_unknown(entries, names, name)
+    _refuse_missing(entries, names, name)
+    return Grid(name, {p.name: p.check_all(_expand(p, entries[p.name])) for p in parameters})
+
+
+def _expand(parameter: Parameter, entry: object) -> Iterable[object]:
+    """Return the values that one entry stands for, not yet checked."""
+    if isinstance(entry, list | tuple):
+        return entry
+    if not isinstance(entry, dict):
+        return (entry,)
+    if set(entry) != {"min", "max", "step"}:
+        raise ArgumentError(
+            f"`{parameter.name}` must be {_ENTRY}, got the keys {', '.join(map(str, entry))}"
+        )
+    for key, number in entry.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ArgumentError(f"`{parameter.name}`: {key} must be a number, got {number!r}")
+    try:
+        return decimal_range(entry["min"], entry["max"], entry["step"])
+    except ArgumentError as error:
+        raise ArgumentError(f"`{parameter.name}`: {error}") from error
+
+
+def _read(path: Path, known: Sequence[str]) -> Mapping[str, object]:
+    """Return the mapping in a YAML file."""
+    if not path.is_file():
+        hint = did_you_mean(str(path), known)
+        listed = ", ".join(known) or "none"
+        raise ArgumentError(
+            f"--grid must be a named grid ({listed}) or a YAML file, got {str(path)!r}{hint}"
+        )
+    try:
+        entries = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneKeyOnce)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ArgumentError(f"cannot read the grid file {path}: {error}") from error
+    if not isinstance(entries, dict):
+        raise ArgumentError(
+            f"the grid file {path} must map each parameter to {_ENTRY}, got {entries!r}"
+        )
+    return entries
+
+
+class _OneKeyOnce(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, of which YAML would keep the last."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 - the signature is PyYAML's
+    ) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                "while reading a mapping", node.start_mark, f"{twice!r} is given twice"
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _refuse_unknown(entries: Iterable[object], names: Sequence[str], grid: str) -> None:
+    unknown = [entry for entry in entries if entry not in names]
+    if unknown:
+        hint = did_you_mean(str(unknown[0]), names)
+        raise ArgumentError(
+            f"grid `{grid}`: the strategy has no parameter {unknown[0]!r}{hint} "
+            f"(it has {', '.join(names)})"
+        )
+
+
+def _refuse_missing(entries: Mapping[str, object], names: Sequence[str], grid: str) -> None:
+    missing = [name for name in names if name not in entries]
+    if missing:
+        raise ArgumentError(
+            f"grid `{grid}` must give a value for every parameter of the strategy, "
+            f"missing: {', '.join(missing)}"
+        )
+
+
+def _as_array(values: tuple[float, ...]) -> NDArray[Any]:
+    whole = all(isinstance(value, int) for value in values)
+    return np.array(values, dtype=np.int64 if whole else np.float64)
+
+
+def _listed(values: Sequence[float]) -> str:
+    shown = ", ".join(str(value) for value in values[:12])
+    return shown if len(values) <= 12 else f"{shown}, ... {values[-1]}"
