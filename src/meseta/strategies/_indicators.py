@@ -1,0 +1,136 @@
+"""Indicators of the ATR-D family, as `spec/atr-d.md` section 1 defines them.
+
+Every value at bar `t` is computed from bars up to `t` alone and in an order of additions that
+does not depend on how many bars follow, so cutting the data changes no bit of what is left.
+Values before an indicator's first defined bar are NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from meseta._numba import kernel
+
+if TYPE_CHECKING:
+    from meseta._types import FloatArray
+
+__all__ = [
+    "average_true_range",
+    "exponential_average",
+    "first_defined",
+    "relative_width",
+    "tightening",
+    "tightening_ratio",
+    "true_range",
+]
+
+
+@kernel
+def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return max(high, previous close) - min(low, previous close), shape (N,), price units."""
+    out = np.empty_like(close)
+    for t in range(close.size):
+        before = close[t - 1] if t else high[0]
+        top = max(high[t], before) if t else high[0]
+        bottom = min(low[t], before) if t else low[0]
+        out[t] = top - bottom
+    return out
+
+
+@kernel
+def _rolling_mean(values: FloatArray, length: int) -> FloatArray:
+    out = np.full_like(values, np.nan)
+    for t in range(length - 1, values.size):
+        total = 0.0
+        for k in range(t - length + 1, t + 1):
+            total += values[k]
+        out[t] = total / length
+    return out
+
+
+def average_true_range(true_ranges: FloatArray, length: int) -> FloatArray:
+    """Return the simple mean of the last `length` true ranges, first defined at `length - 1`."""
+    return _rolling_mean(true_ranges, length)
+
+
+@kernel
+def exponential_average(values: FloatArray, length: int) -> FloatArray:
+    """Return e[t] = e[t-1] + 2 / (length + 1) * (x[t] - e[t-1]), from the first defined x on."""
+    out = np.full_like(values, np.nan)
+    weight = 2.0 / (length + 1)
+    average = np.nan
+    for t in range(values.size):
+        value = values[t]
+        average = value if np.isnan(average) else average + weight * (value - average)
+        out[t] = average
+    return out
+
+
+@kernel
+def relative_width(price: FloatArray, length: int) -> FloatArray:
+    """Return 2 * population standard deviation / mean over `length` bars, per unit of deviation.
+
+    The band's width in the specification is this times `bb_deviation`. A mean that is not
+    positive gives a meaningless value: strategies that use it require positive prices.
+    """
+    out = np.full_like(price, np.nan)
+    for t in range(length - 1, price.size):
+        total = 0.0
+        for k in range(t - length + 1, t + 1):
+            total += price[k]
+        mean = total / length
+        squares = 0.0
+        for k in range(t - length + 1, t + 1):
+            squares += (price[k] - mean) * (price[k] - mean)
+        out[t] = 2.0 * math.sqrt(squares / length) / mean
+    return out
+
+
+def tightening_ratio(deviation: float, threshold: float) -> float:
+    """Return deviation / threshold, exact for the decimal numbers that were written.
+
+    Only this ratio reaches the stop. Dividing the decimals (not their binary neighbours) makes
+    0.5 / 0.04 and 1.5 / 0.12 the same number, so parameter sets that behave alike are equal bit
+    for bit and are evaluated once.
+    """
+    return float(Fraction(repr(float(deviation))) / Fraction(repr(float(threshold))))
+
+
+@kernel
+def tightening(width: FloatArray, ratio: float, scaling: int, floor: float) -> FloatArray:
+    """Return the factor that pulls the stop in when the band is narrow; shape (N,), 0 < g <= 1.
+
+    Parameters
+    ----------
+    width
+        `relative_width` of the width price.
+    ratio
+        `tightening_ratio(bb_deviation, vol_threshold)`; the band is narrow where
+        `width * ratio < 1`. NaN (not yet defined) gives 1.
+    scaling
+        0 linear, 1 square root, 2 quadratic.
+    floor
+        `min_tightening`, the least factor.
+    """
+    out = np.empty_like(width)
+    for t in range(width.size):
+        r = width[t] * ratio
+        if r < 1.0:
+            if scaling == 1:
+                r = math.sqrt(r)
+            elif scaling == 2:
+                r = r * r
+            out[t] = max(r, floor)
+        else:
+            out[t] = 1.0
+    return out
+
+
+def first_defined(values: FloatArray) -> int:
+    """Return the first row that is not NaN, or the length when there is none."""
+    known = np.flatnonzero(~np.isnan(values))
+    return int(known[0]) if known.size else values.size
