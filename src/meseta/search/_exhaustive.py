@@ -1,0 +1,184 @@
+"""The exhaustive search: every tile once, over threads, resumable."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+from meseta._files import write_json
+from meseta.engine._family import prepare_family, search_family
+from meseta.errors import RunError
+from meseta.search._codes import count_survivors, needs_of
+from meseta.search._problem import weights_of
+from meseta.search._tiles import TileResult, read_tile, write_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from meseta.search._codes import Needs
+    from meseta.search._problem import Problem, Tile
+    from meseta.selection import Gates
+
+__all__ = ["SearchStore", "evaluate_tile", "search", "thread_count"]
+
+_IDENTITY = "search.json"
+
+
+class SearchStore:
+    """The folder of tile files of one search.
+
+    Parameters
+    ----------
+    folder
+        Where the tiles lie.
+    problem
+        What is searched; tiles of another search are refused.
+    """
+
+    def __init__(self, folder: Path, problem: Problem) -> None:
+        self.folder, self.problem = folder, problem
+        self.identity = problem.fingerprint()
+
+    def path(self, tile: Tile) -> Path:
+        """Return where a tile's file belongs."""
+        return self.folder / f"{tile.name}.tile"
+
+    def begin(self) -> None:
+        """Write what is searched beside the tiles."""
+        write_json(self.folder / _IDENTITY, self.problem.identity())
+
+    def read(self, tile: Tile, *, check: bool = False) -> TileResult | None:
+        """Return a tile's result, or None when it has to be searched."""
+        return read_tile(self.path(tile), self.identity, check=check)
+
+    def write(self, tile: Tile, result: TileResult) -> None:
+        """Keep a tile's result."""
+        write_tile(self.path(tile), result, self.identity)
+
+    def require(self, tile: Tile) -> TileResult:
+        """Return a tile's result.
+
+        Raises
+        ------
+        RunError
+            It is missing or damaged.
+        """
+        result = self.read(tile, check=True)
+        if result is None:
+            raise RunError(
+                f"{self.path(tile)} is missing or damaged; search again with `meseta run "
+                "--force`, or continue an unfinished run with --resume"
+            )
+        return result
+
+
+def thread_count(asked: int | None) -> int:
+    """Return how many threads to use: as asked, or one for each processor that may be used."""
+    if asked is not None:
+        return asked
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def evaluate_tile(problem: Problem, tile: Tile) -> TileResult:
+    """Search one tile."""
+    family = problem.families[tile.family]
+    slippage = problem.account.slippage
+    tables = prepare_family(family, problem.entries, problem.prices, slippage)
+    oos, codes, table_of = search_family(
+        tables,
+        family.series,
+        problem.sets_of(tile),
+        problem.prices,
+        problem.cuts,
+        problem.costs,
+        problem.kernel_levels,
+        slippage,
+    )
+    return TileResult(oos, codes, table_of)
+
+
+def search(
+    problem: Problem,
+    store: SearchStore,
+    *,
+    threads: int,
+    required: int,
+    gates: Gates,
+    damaged: list[str] | None = None,
+    tick: Callable[[int, int], None] = lambda _done, _survivors: None,
+) -> None:
+    """Search every tile that the store does not have yet.
+
+    Parameters
+    ----------
+    problem, store
+        What to search and where its tiles are kept.
+    threads
+        Threads; the result does not depend on their number.
+    required, gates
+        A combination that passes the gates in this many phases is counted as a survivor.
+    damaged
+        Receives a sentence for each tile file that had to be searched again.
+    tick
+        Called after each tile with the combinations done and the survivors among them.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After the tiles in work were finished and kept.
+    """
+    needs = needs_of(gates, problem.levels)
+    done, survivors, todo = 0, 0, []
+    for tile in problem.tiles():
+        kept = store.read(tile, check=True)
+        if kept is not None:
+            done += problem.combinations(tile)
+            survivors += _survivors(problem, tile, kept, needs, required)
+            continue
+        if damaged is not None and store.path(tile).exists():
+            damaged.append(f"{store.path(tile).name} was damaged or foreign: searched again")
+        todo.append(tile)
+    tick(done, survivors)
+
+    def work(tile: Tile) -> int:
+        result = evaluate_tile(problem, tile)
+        store.write(tile, result)
+        return _survivors(problem, tile, result, needs, required)
+
+    for tile, found in _in_threads(work, todo, threads):
+        done += problem.combinations(tile)
+        survivors += found
+        tick(done, survivors)
+
+
+def _survivors(
+    problem: Problem, tile: Tile, result: TileResult, needs: Needs, required: int
+) -> int:
+    weights = weights_of(problem, tile, result.table_of)
+    return int(count_survivors(result.oos, result.codes, weights, needs, required))
+
+
+def _in_threads(
+    work: Callable[[Tile], int], tiles: list[Tile], threads: int
+) -> Iterator[tuple[Tile, int]]:
+    """Yield each tile with its result when it is done; on an error or Ctrl-C start no more."""
+    stop = threading.Event()
+
+    def guarded(tile: Tile) -> int:
+        return 0 if stop.is_set() else work(tile)
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            waiting = {pool.submit(guarded, tile): tile for tile in tiles}
+            while waiting:
+                # A wait without an end would not notice Ctrl-C on Windows.
+                for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+        except BaseException:
+            stop.set()
+            raise
