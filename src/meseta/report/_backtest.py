@@ -1,0 +1,144 @@
+"""The page of a single back-test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meseta.errors import ArgumentError
+from meseta.report._charts import Trades, backtest_chart
+from meseta.report._figures import Figures
+from meseta.report._format import metric, metric_label, moment
+from meseta.report._page import write_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from meseta._types import FloatArray, TimeArray
+    from meseta.report._spans import Span
+
+__all__ = ["write_backtest_page"]
+
+_ROWS = 2000  # trades in the table; the first and the last half of these when there are more
+_COLUMNS = ("entry_time", "exit_time", "dir", "fill", "exit", "shares", "reason", "costs", "pnl")
+_TEXT = {"dir", "reason", "entry_time", "exit_time"}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Metrics in rows, parts of the history in columns."""
+
+    heads: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def write_backtest_page(
+    path: Path,
+    *,
+    title: str,
+    time: TimeArray,
+    close: FloatArray,
+    equity: FloatArray,
+    trades: pl.DataFrame,
+    report: Mapping[str, Any],
+    assumptions: Mapping[str, Any],
+    spans: Sequence[Span] = (),
+) -> Path:
+    """Write one self-contained HTML page about one back-test.
+
+    Parameters
+    ----------
+    path
+        Where the page goes; replaced as a whole.
+    title
+        Heading, for example "atr_d_l on TQQQ".
+    time, close
+        (N,) bars.
+    equity
+        (N,) money at every close; NaN where nothing was simulated.
+    trades
+        One row per trade with at least `entry_time`, `exit_time`, `fill`, `exit` and `pnl`;
+        `dir`, `shares`, `reason` and `costs` are shown when present. May be empty.
+    report
+        Metric name to value; a value that is itself a mapping is a part of the history (for
+        example "in-sample"), which gets a column of its own. Names that end in `_pct` are in
+        percent, `win_rate` and `exposure` are fractions.
+    assumptions
+        What was assumed, name to text or value: parameters, slippage, costs, fills.
+    spans
+        Windows to shade and to draw below the chart.
+
+    Returns
+    -------
+    `path`.
+
+    Raises
+    ------
+    ArgumentError
+        The arrays differ in length, hold nothing, or `trades` lacks a column.
+    RunError
+        The page cannot be written.
+    """
+    _check(time, close, equity, trades)
+    figures = Figures()
+    chart = figures.add("backtest", backtest_chart(time, close, equity, _marks(trades), spans))
+    return write_page(
+        path,
+        "backtest.html.j2",
+        figures,
+        title=title,
+        first=moment(time[0]),
+        last=moment(time[-1]),
+        bars=len(time),
+        chart=chart,
+        kinds=sorted({span.kind for span in spans}),
+        table=_table(report),
+        assumptions=[(name, metric("", value)) for name, value in assumptions.items()],
+        columns=[name for name in _COLUMNS if name in trades.columns],
+        text_columns=_TEXT,
+        trades=_shown(trades),
+        total=len(trades),
+    )
+
+
+def _check(time: TimeArray, close: FloatArray, equity: FloatArray, trades: pl.DataFrame) -> None:
+    lengths = {"time": len(time), "close": len(close), "equity": len(equity)}
+    if len(set(lengths.values())) != 1 or not len(time):
+        raise ArgumentError(f"`time`, `close` and `equity` need one length above 0, got {lengths}")
+    needed = {"entry_time", "exit_time", "fill", "exit", "pnl"} - set(trades.columns)
+    if needed:
+        raise ArgumentError(f"`trades` lacks {sorted(needed)}; it has {trades.columns}")
+
+
+def _marks(trades: pl.DataFrame) -> Trades:
+    return Trades(
+        trades["entry_time"].to_numpy(),
+        trades["fill"].to_numpy().astype(np.float64),
+        trades["exit_time"].to_numpy(),
+        trades["exit"].to_numpy().astype(np.float64),
+    )
+
+
+def _shown(trades: pl.DataFrame) -> list[dict[str, Any]]:
+    numbered = trades.with_row_index("number", offset=1)
+    if len(trades) <= _ROWS:
+        return numbered.to_dicts()
+    half = _ROWS // 2
+    return [*numbered.head(half).to_dicts(), *numbered.tail(half).to_dicts()]
+
+
+def _table(report: Mapping[str, Any]) -> _Table:
+    parts = {name: part for name, part in report.items() if isinstance(part, Mapping)}
+    whole = {name: value for name, value in report.items() if name not in parts}
+    columns = ({"": whole} if whole else {}) | parts
+    names = dict.fromkeys(name for part in columns.values() for name in part)
+    rows = [
+        (metric_label(name), [metric(name, part.get(name)) for part in columns.values()])
+        for name in names
+    ]
+    return _Table([name.replace("_", " ") for name in columns], rows)

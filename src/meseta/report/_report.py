@@ -1,0 +1,87 @@
+"""The report of a search run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from meseta.report import _sections as sections
+from meseta.report._figures import Figures
+from meseta.report._format import duration, plain
+from meseta.report._page import write_page
+from meseta.report._plateau_view import plateau_views
+from meseta.report._run import read_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meseta.report._run import Manifest, Run
+
+__all__ = ["write_report"]
+
+_FINDINGS = 40  # rows of the data's remarks; a bad file can have thousands
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` into a run folder, from what that folder holds and nothing else.
+
+    The page is one file: it opens from disk without a network, in the reader's light or dark
+    theme, on a phone and on paper. What the run does not have (no candidates, no plateaus, no
+    vault, an early stop) is said where it would stand.
+
+    Parameters
+    ----------
+    run_folder
+        A folder under `runs/` with at least `manifest.json`.
+
+    Returns
+    -------
+    Path of the page.
+
+    Raises
+    ------
+    RunError
+        There is no manifest, a file is damaged, or the page cannot be written.
+    """
+    run = read_run(run_folder)
+    figures = Figures()
+    content = _content(run, figures)
+    return write_page(run_folder / "report.html", "report.html.j2", figures, **content)
+
+
+def _content(run: Run, figures: Figures) -> dict[str, Any]:
+    manifest = run.manifest
+    rows = sections.spans(run)
+    vault = manifest.vault
+    return {
+        "manifest": manifest,
+        "plateaus": run.plateaus,
+        "searched": sections.searched(manifest),
+        "tiles": sections.tiles(run),
+        "account": sections.account_facts(manifest),
+        "behaviours": sections.behaviours(manifest),
+        "costless": sections.costless(manifest),
+        "timeline": sections.timeline_chart(run, rows, figures),
+        "gates": sections.gate_rows(manifest),
+        "valid_total": sum(manifest.funnel.valid_in.values()),
+        "luck": sections.luck(manifest),
+        "map": sections.map_chart(run, figures),
+        "views": plateau_views(run, rows, figures),
+        "vault": sections.vault_view(run, figures),
+        "opened": sections.opened(None if vault is None else vault.opened),
+        "findings_shown": _FINDINGS,
+        "environment": [(name, plain(value)) for name, value in manifest.environment.items()],
+        "timings": _timings(manifest),
+        "config": _pretty(manifest.config),
+    }
+
+
+def _timings(manifest: Manifest) -> list[tuple[str, str]]:
+    return [
+        (name.removesuffix("_s").replace("_", " "), duration(value))
+        for name, value in manifest.timings.items()
+    ]
+
+
+def _pretty(config: dict[str, Any]) -> str:
+    return json.dumps(config, indent=2, ensure_ascii=False) if config else ""

@@ -1,0 +1,305 @@
+"""Reads a run folder; whatever the report shows comes from here.
+
+Everything but the manifest may be missing or empty, and every field of the manifest has a
+default, so that an unfinished or unusual run still gives a page that says what is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meseta.errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Manifest", "Phase", "Plateau", "Plateaus", "Run", "read_run"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+
+M = TypeVar("M", bound=_Model)
+
+
+class Finding(_Model):
+    """One remark of the data check."""
+
+    code: str = ""
+    row: int | None = None
+    time: str | None = None
+    value: str | None = None
+    message: str = ""
+
+
+class Data(_Model):
+    """What was loaded."""
+
+    name: str = "unnamed data"
+    source: str | None = None
+    fingerprint: str | None = None
+    rows: int | None = None
+    first: str | None = None
+    last: str | None = None
+    bar_size: str | None = None
+    timezone: str | None = None
+    warnings: list[Finding] = Field(default_factory=list)
+
+
+class Grid(_Model):
+    """What was searched."""
+
+    name: str | None = None
+    combinations: int | None = None
+    sampled: Any = None
+    values: dict[str, list[Any]] = Field(default_factory=dict)
+
+
+class Phase(_Model):
+    """Bars `[a, z)`, split at `o`."""
+
+    number: int
+    start: str | None = None
+    split: str | None = None
+    end: str | None = None
+    a: int
+    o: int
+    z: int
+
+
+class Vault(_Model):
+    """The last span, `[a, z)`, which no selection reads."""
+
+    months: float | None = None
+    first: str | None = None
+    last: str | None = None
+    a: int
+    z: int
+    opened: int | None = None
+
+
+class Gates(_Model):
+    """Thresholds of the quality gates."""
+
+    min_efficiency: float | None = None
+    max_drawdown_to_profit: float | None = None
+    max_drawdown_to_in_sample: float | None = None
+    min_drawdown: float | None = None
+    min_trades: int | None = None
+
+
+class FunnelPhase(_Model):
+    """How many combinations each gate removed alone, and were left in sequence."""
+
+    phase: int
+    combinations: int = 0
+    alone: dict[str, int] = Field(default_factory=dict)
+    sequence: dict[str, int] = Field(default_factory=dict)
+    valid: int = 0
+
+
+class Funnel(_Model):
+    """The gates of all phases, combined."""
+
+    phases: list[FunnelPhase] = Field(default_factory=list)
+    valid_in: dict[int, int] = Field(default_factory=dict)
+    required: int | None = None
+    relaxed: bool = False
+    stable: int | None = None
+    candidates: int | None = None
+
+
+class Manifest(_Model):
+    """`manifest.json`."""
+
+    meseta: str | None = None
+    status: str = "unknown"
+    created: str | None = None
+    command: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    data: Data = Field(default_factory=Data)
+    strategy: str = "unnamed strategy"
+    grid: Grid = Field(default_factory=Grid)
+    phases: list[Phase] = Field(default_factory=list)
+    required_phases: int | None = None
+    vault: Vault | None = None
+    account: dict[str, Any] = Field(default_factory=dict)
+    gates: Gates = Field(default_factory=Gates)
+    funnel: Funnel = Field(default_factory=Funnel)
+    behaviours: dict[str, Any] = Field(default_factory=dict)
+    selection: dict[str, Any] = Field(default_factory=dict)
+    timings: dict[str, float | None] = Field(default_factory=dict)
+    seed: int | None = None
+    warnings: list[str] = Field(default_factory=list)
+    environment: dict[str, Any] = Field(default_factory=dict)
+    results_hash: str | None = None
+
+
+class Cell(_Model):
+    """One pair of values of the two axes."""
+
+    x: float | str
+    y: float | str
+    candidates: int = 0
+    behaviours: int | None = None
+    mean_stability: float | None = None
+    mean_oos_pnl: float | None = None
+    mean_trades: float | None = None
+    valid_in_all: int | None = None
+    counts: bool = True
+    plateau: int | None = None
+    profitable_share: float | None = None
+    combinations: int | None = None
+
+
+class Setting(_Model):
+    """One setting of the cluster search."""
+
+    eps: float | None = None
+    min_samples: int | None = None
+    clusters: int | None = None
+    noise_share: float | None = None
+    reproducibility: float | None = None
+    chosen: bool = False
+
+
+class Range(_Model):
+    """A parameter's range for the refinement, or the value it is fixed at."""
+
+    min: Any = None
+    max: Any = None
+    step: Any = None
+    tier: int | None = None
+    value: Any = None
+
+    @property
+    def searched(self) -> bool:
+        """Whether the parameter is searched again (tier 1)."""
+        return self.tier == 1
+
+
+class Centre(_Model):
+    """The combination in the middle of a plateau."""
+
+    flat: int | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Plateau(_Model):
+    """One connected region of cells."""
+
+    rank: int
+    regime: str | None = None
+    cells: list[tuple[float | str, float | str]] = Field(default_factory=list)
+    candidates: int | None = None
+    behaviours: int | None = None
+    worth: float | None = None
+    mean_phases: float | None = None
+    profitable_share: float | None = None
+    median_oos_pnl: float | None = None
+    worst_oos_pnl: float | None = None
+    edge_drop: float | None = None
+    combinations: int | None = None
+    centre: Centre = Field(default_factory=Centre)
+    ranges: dict[str, Range] = Field(default_factory=dict)
+    export: str | None = None
+
+
+class Plateaus(_Model):
+    """`plateaus.json`."""
+
+    axes: list[str] = Field(default_factory=list)
+    x_values: list[float | str] = Field(default_factory=list)
+    y_values: list[float | str] = Field(default_factory=list)
+    min_cell: int | None = None
+    cells: list[Cell] = Field(default_factory=list)
+    settings: list[Setting] = Field(default_factory=list)
+    plateaus: list[Plateau] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether any cell has a candidate."""
+        return any(cell.candidates for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read when asked.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    manifest, plateaus
+        The two JSON files.
+    """
+
+    folder: Path
+    manifest: Manifest
+    plateaus: Plateaus
+
+    @cached_property
+    def bars(self) -> pl.DataFrame | None:
+        """Columns time and close, vault included; None when the file is missing or empty."""
+        lazy = self._scan("bars.parquet")
+        return None if lazy is None else _filled(lazy.select("time", "close").collect())
+
+    @cached_property
+    def finalists(self) -> pl.DataFrame | None:
+        """One row per finalist; None when there are none."""
+        lazy = self._scan("finalists/finalists.parquet")
+        return None if lazy is None else _filled(lazy.collect())
+
+    @cached_property
+    def equity(self) -> pl.LazyFrame | None:
+        """Every close of every finalist, unread."""
+        return self._scan("finalists/equity.parquet")
+
+    def candidates(self, flats: list[int]) -> pl.DataFrame | None:
+        """Rows of the candidates with these flat indices; None when the file is missing."""
+        lazy = self._scan("candidates.parquet")
+        if lazy is None:
+            return None
+        return _filled(lazy.filter(pl.col("flat").is_in(flats)).collect())
+
+    def _scan(self, name: str) -> pl.LazyFrame | None:
+        path = self.folder / name
+        return pl.scan_parquet(path) if path.is_file() else None
+
+
+def read_run(folder: Path) -> Run:
+    """Read the two JSON files of a run folder.
+
+    Raises
+    ------
+    RunError
+        There is no manifest, or one of the files is no JSON of the expected shape.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise RunError(f"{folder} is no run folder: it has no manifest.json; name one under runs/")
+    plateaus = folder / "plateaus.json"
+    return Run(
+        folder,
+        _parse(path, Manifest),
+        _parse(plateaus, Plateaus) if plateaus.is_file() else Plateaus(),
+    )
+
+
+def _parse(path: Path, model: type[M]) -> M:
+    try:
+        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}; run the search again") from error
+
+
+def _filled(frame: pl.DataFrame) -> pl.DataFrame | None:
+    return None if frame.is_empty() else frame

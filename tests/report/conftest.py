@@ -1,0 +1,43 @@
+"""Invented run folders, and their pages read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from page_reader import Page
+from synthetic_run import Recipe, write_run
+
+from meseta.report import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run with its report; tests must not change it."""
+    folder = write_run(tmp_path_factory.mktemp("runs") / "synthetic", Recipe())
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page(run_folder: Path) -> Page:
+    """The report of `run_folder`."""
+    return Page((run_folder / "report.html").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def make_page(tmp_path: Path) -> Callable[..., Page]:
+    """A page of a run of this recipe; `change` may alter the folder before it is written."""
+
+    def make(change: Callable[[Path], object] | None = None, **recipe: Any) -> Page:
+        small = {"candidates": 4000, "finalists": 4, "years": 8.0}
+        folder = write_run(tmp_path / "synthetic", Recipe(**(small | recipe)))
+        if change is not None:
+            change(folder)
+        return Page(write_report(folder).read_text(encoding="utf-8"))
+
+    return make

@@ -1,0 +1,122 @@
+"""The page of a single back-test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+from page_reader import Page
+
+from meseta.errors import ArgumentError
+from meseta.report import Span, write_backtest_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIME = np.arange("2022-01-01", "2023-01-01", dtype="datetime64[D]").astype("datetime64[us]")
+CLOSE = 50 + np.arange(len(TIME)) * 0.1
+EQUITY = np.where(np.arange(len(TIME)) < 100, np.nan, 10_000 + np.arange(len(TIME)) * 3.0)
+
+
+def some_trades(number: int) -> pl.DataFrame:
+    at = np.arange(number) % (len(TIME) - 1)
+    return pl.DataFrame(
+        {
+            "entry_time": TIME[at],
+            "exit_time": TIME[at + 1],
+            "dir": np.where(at % 2 == 0, 1, -1),
+            "fill": CLOSE[at],
+            "exit": CLOSE[at + 1],
+            "shares": np.full(number, 100.0),
+            "reason": np.full(number, "trail"),
+            "pnl": np.where(at % 2 == 0, 10.0, -10.5),
+        }
+    )
+
+
+def page(path: Path, **changes: Any) -> Page:
+    given: dict[str, Any] = {
+        "title": "atr_d_l on synthetic",
+        "time": TIME,
+        "close": CLOSE,
+        "equity": EQUITY,
+        "trades": some_trades(3),
+        "report": {"net_profit": 1234.5, "win_rate": 0.4},
+        "assumptions": {"slippage": 0.01, "fills": "at the stop"},
+    }
+    written = write_backtest_page(path / "page.html", **(given | changes))
+    return Page(written.read_text(encoding="utf-8"))
+
+
+def test_trades_are_listed_as_given(tmp_path: Path) -> None:
+    rows = page(tmp_path).table("Exit reason")
+    assert rows[0][:5] == ["No.", "Entry", "Exit", "Side", "Entry price"]
+    assert rows[1][:4] == ["1", "2022-01-01", "2022-01-02", "long"]
+    assert rows[1][4:] == ["50.0000", "50.1000", "100", "trail", "10.00"]
+    assert rows[2][3] == "short"
+    assert rows[2][-1] == "−10.50"
+    assert len(rows) == 4
+
+
+def test_results_and_assumptions(tmp_path: Path) -> None:
+    shown = page(tmp_path)
+    assert shown.table("Net profit") == [["Net profit", "1,234"], ["Winners", "40.0\u202f%"]]
+    assert "at the stop" in shown.html
+
+
+def test_parts_of_the_history_stand_side_by_side(tmp_path: Path) -> None:
+    report = {"trades": 9, "in-sample": {"trades": 5}, "validation": {"trades": 4, "mar": 1.5}}
+    rows = page(tmp_path, report=report).table("validation")
+    assert rows == [
+        ["", "whole", "in-sample", "validation"],
+        ["Trades", "9", "5", "4"],
+        ["MAR", "—", "—", "1.50"],
+    ]
+
+
+def test_windows_are_shaded(tmp_path: Path) -> None:
+    spans = [
+        Span("in-sample", TIME[100], TIME[200], "window"),
+        Span("validation", TIME[201], TIME[-1], "window"),
+    ]
+    figure = page(tmp_path, spans=spans).charts["figures"]["backtest"]
+    assert [shape["x0"] for shape in figure["layout"]["shapes"]] == ["2022-07-21"]
+    assert sum(trace["type"] == "bar" for trace in figure["data"]) == 2
+
+
+def test_no_trades(tmp_path: Path) -> None:
+    shown = page(tmp_path, trades=some_trades(0), equity=np.full(len(TIME), 10_000.0))
+    assert "No trade was made" in shown.html
+    assert "0 trades" in shown.html
+
+
+def test_thousands_of_trades_are_cut_and_counted(tmp_path: Path) -> None:
+    shown = page(tmp_path, trades=some_trades(2500))
+    rows = shown.table("Exit reason")[1:]
+    assert len(rows) == 2000
+    assert [rows[999][0], rows[1000][0]] == ["1000", "1501"]
+    assert "The first and the last 1,000 of 2,500 trades" in shown.html
+
+
+def test_title_is_text(tmp_path: Path) -> None:
+    shown = page(tmp_path, title="<script>alert(1)</script>")
+    assert [tag for tag, _ in shown.tags].count("script") == 3
+
+
+def test_missing_assumptions_are_said(tmp_path: Path) -> None:
+    assert "No assumptions were stated" in page(tmp_path, assumptions={}).html
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"close": CLOSE[:-1]}, r"one length above 0, got \{'time': 365, 'close': 364"),
+        ({"trades": pl.DataFrame({"fill": [1.0]})}, r"`trades` lacks \['entry_time'"),
+    ],
+)
+def test_wrong_arguments(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        page(tmp_path, **changes)
+    assert not (tmp_path / "page.html").exists()
