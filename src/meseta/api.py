@@ -1,0 +1,235 @@
+"""The product in a few functions, for notebooks and scripts."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from meseta.account import Account
+from meseta.bars import Bars, load
+from meseta.engine import Simulation, Window
+from meseta.engine import backtest as _backtest
+from meseta.search import Lattice, Problem, Scored, SearchStore, candidates, levels_for, score
+from meseta.search import search as _search
+from meseta.search import thread_count
+from meseta.selection import Gates, Plateaus, find_plateaus
+from meseta.strategies import MAX_COMBINATIONS, Grid, find_strategy, load_grid
+from meseta.vault import split_vault
+from meseta.walkforward import PhasePlan, plan_phases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+__all__ = ["PhaseSearch", "backtest", "search_phases"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSearch:
+    """What an exhaustive search over phases found.
+
+    Parameters
+    ----------
+    grid
+        The combinations.
+    phases
+        The phases, and how many of them a stable combination passes.
+    funnel
+        Counts by gate and phase.
+    candidates
+        The most stable combinations with every field, best first.
+    plateaus
+        Regions of two parameters where many combinations are stable.
+    """
+
+    grid: Grid
+    phases: PhasePlan
+    funnel: Mapping[str, Any]
+    candidates: pl.DataFrame
+    plateaus: Plateaus
+
+
+def backtest(
+    bars: Bars | str | Path,
+    strategy: str = "atr_d_l",
+    parameters: Mapping[str, float] | None = None,
+    *,
+    window: tuple[int, int, int] | None = None,
+    account: Account | None = None,
+    warmup: int = 100,
+    engine: Literal["fast", "reference"] = "fast",
+) -> Simulation:
+    """Trade one parameter set over one window.
+
+    Parameters
+    ----------
+    bars
+        A series, or what `meseta.load` takes.
+    strategy
+        Name of a strategy.
+    parameters
+        A value for each of the strategy's parameters.
+    window
+        Rows (start, split, stop): traded from `start` to `stop - 1`, out-of-sample from `split`
+        on. By default everything after the warm-up, split at 60 %.
+    account
+        Capital and costs.
+    warmup
+        Bars from the start of the data without a signal.
+    engine
+        `fast` or `reference`; both give the same trades.
+
+    Returns
+    -------
+    Simulation
+        `trades`, `equity` at every close of the window, and the `report` of both sides.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        A parameter, the window or the data cannot be used.
+
+    Examples
+    --------
+    >>> import meseta as ms
+    >>> bars = ms.load("sample:nasdaq")
+    >>> made = ms.backtest(
+    ...     bars,
+    ...     parameters=dict(
+    ...         atr_period=16, atr_multiplier=6, bb_length=25, bb_deviation=2, vol_threshold=0.2,
+    ...         min_tightening=0.4, scaling_method=0, atr_buy_period=20, atr_buy_multiplier=0.5,
+    ...         atr_smooth_period=6, equity_price_method=0,
+    ...     ),
+    ...     account=ms.Account(capital=100_000),
+    ... )
+    >>> made.trades[0].reason
+    'trail'
+    >>> made.report.is_trades, made.report.oos_trades
+    (194, 158)
+    """
+    series = bars if isinstance(bars, Bars) else load(bars)
+    rows = _default_window(len(series), warmup) if window is None else Window(*window)
+    return _backtest(
+        series,
+        find_strategy(strategy),
+        parameters or {},
+        rows,
+        account or Account(),
+        warmup=warmup,
+        engine=engine,
+    )
+
+
+def _default_window(bars: int, warmup: int) -> Window:
+    start = min(warmup, max(bars - 3, 0))
+    return Window(start, start + max(int((bars - start) * 0.6), 1), bars)
+
+
+def search_phases(
+    bars: Bars | str | Path,
+    strategy: str = "atr_d_l",
+    grid: str | Mapping[str, Any] = "phase1_slim",
+    *,
+    phases: Literal["auto"] | Sequence[Mapping[str, Any]] = "auto",
+    account: Account | None = None,
+    gates: Gates | None = None,
+    vault: float = 12.0,
+    warmup: int = 100,
+    axes: tuple[str, str] = ("atr_multiplier", "atr_buy_multiplier"),
+    max_candidates: int = 2_000_000,
+    max_combinations: int = MAX_COMBINATIONS,
+    threads: int | None = None,
+) -> PhaseSearch:
+    """Search every combination of a grid over overlapping phases and find its plateaus.
+
+    The command `meseta run` does the same, keeps it in a folder, tests the finalists on the
+    vault and writes a report.
+
+    Parameters
+    ----------
+    bars
+        A series, or what `meseta.load` takes.
+    strategy, grid
+        Names, or a mapping from parameter to values.
+    phases
+        `auto`, or a list as `meseta.walkforward.plan_phases` takes.
+    account, gates
+        Capital and costs; thresholds.
+    vault
+        Months at the end of the data that are not looked at at all; 0 for none.
+    warmup
+        Bars from the start of the data without a signal.
+    axes
+        The two parameters that span the plateau map.
+    max_candidates, max_combinations
+        Most candidates; largest grid that is searched.
+    threads
+        None for one per processor. The result does not depend on it.
+
+    Returns
+    -------
+    PhaseSearch
+        Funnel, candidates and plateaus. Out-of-sample profit of the phases was read by the
+        selection: it is validation, not evidence.
+
+    Examples
+    --------
+    >>> import meseta as ms
+    >>> found = ms.search_phases(
+    ...     "sample:nasdaq",
+    ...     grid=dict(
+    ...         atr_period=[8, 32], atr_multiplier=[4, 8, 12], bb_length=35, bb_deviation=1.5,
+    ...         vol_threshold=[0.06, 0.18], min_tightening=[0.2, 0.8], scaling_method=0,
+    ...         atr_buy_period=[10, 30], atr_buy_multiplier=[0.5, 1, 1.5], atr_smooth_period=[3, 9],
+    ...         equity_price_method=0,
+    ...     ),
+    ...     account=ms.Account(capital=100_000),
+    ... )
+    >>> found.grid.size
+    288
+    >>> found.candidates.height == found.funnel["candidates"]
+    True
+    """
+    series = bars if isinstance(bars, Bars) else load(bars)
+    kind, rules = find_strategy(strategy), gates or Gates()
+    points = load_grid(grid, kind.parameters)
+    points.require_at_most(max_combinations)
+    before, _ = split_vault(series, vault)
+    planned = plan_phases(before, warmup=warmup, spec=phases)
+    problem = Problem(
+        bars=before,
+        strategy=kind,
+        grid=points,
+        windows=tuple(Window(*phase.window) for phase in planned.phases),
+        account=account or Account(),
+        warmup=warmup,
+        levels=levels_for(rules),
+        min_drawdown=rules.min_drawdown,
+    )
+    with tempfile.TemporaryDirectory(prefix="meseta-", ignore_cleanup_errors=True) as folder:
+        store = SearchStore(Path(folder), problem)
+        workers, needed = thread_count(threads), planned.required
+        _search(problem, store, threads=workers, required=needed, gates=rules)
+        scored = score(
+            problem, store, rules, required=needed, limit=max_candidates, threads=workers
+        )
+        frame = candidates(problem, scored, rules, workers)
+        plateaus = _plateaus(problem, scored, frame, axes)
+    return PhaseSearch(points, planned, scored.funnel, frame, plateaus)
+
+
+def _plateaus(
+    problem: Problem, scored: Scored, frame: pl.DataFrame, axes: tuple[str, str]
+) -> Plateaus:
+    lattice = Lattice(problem, scored, axes)
+    return find_plateaus(
+        frame,
+        problem.grid,
+        axes,
+        phases=len(problem.windows),
+        totals=lattice.totals(),
+        outcomes=lattice.outcomes,
+    )

@@ -1,0 +1,267 @@
+"""The configuration of a run: everything that decides its result, checked before work starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from meseta._yaml import read_yaml
+from meseta.account import Account
+from meseta.errors import ArgumentError
+from meseta.selection import MIN_CELL, Gates
+from meseta.strategies import MAX_COMBINATIONS
+from meseta.strategies._parameters import did_you_mean
+from meseta.walkforward import parse_phases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+__all__ = ["GateOptions", "RunConfig", "load_config"]
+
+_NAME = re.compile(r"[^\s./\\:][^/\\:\x00-\x1f]*")
+_ACCOUNT = tuple(field.name for field in fields(Account))
+_GATES = Gates()
+
+
+def _as_path(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str) and value else value
+
+
+def _as_pair(value: object) -> tuple[str, str]:
+    names = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if len(names) == 2 and len(set(names)) == 2 and all(isinstance(name, str) for name in names):
+        return names
+    raise ArgumentError(f"`axes` must be two different parameters, got {value!r}")
+
+
+def _as_grid(value: object) -> object:
+    if isinstance(value, dict) or (isinstance(value, str) and value):
+        return value
+    raise ArgumentError(
+        f"`grid` must be the name of a grid, a YAML file or a mapping, got {value!r}"
+    )
+
+
+class GateOptions(BaseModel):
+    """Thresholds of the quality gates; see `meseta.selection.Gates`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    min_efficiency: float = _GATES.min_efficiency
+    max_drawdown_to_profit: float = _GATES.max_drawdown_to_profit
+    max_drawdown_to_in_sample: float = _GATES.max_drawdown_to_in_sample
+    min_drawdown: float = _GATES.min_drawdown
+    min_trades: int = _GATES.min_trades
+
+    @model_validator(mode="after")
+    def _check(self) -> GateOptions:
+        Gates(**self.model_dump())
+        return self
+
+
+class RunConfig(BaseModel):
+    """Everything that decides what a run finds, and where it goes.
+
+    The constructor raises pydantic's ValidationError, `load_config` an ArgumentError.
+
+    Parameters
+    ----------
+    strategy
+        Name of a strategy.
+    bars
+        Path of a data file, ``"sample:nasdaq"``, or ``"-"`` for standard input.
+    grid
+        Name of a grid, path of a YAML file, or a mapping as `meseta.strategies.load_grid` takes.
+    phases
+        ``"auto"`` or a list as `meseta.walkforward.parse_phases` takes.
+    capital, cost_per_share, commission, slippage, lot
+        See `meseta.account.Account`.
+    vault
+        Calendar months at the end of the data that no selection reads; 0 for none.
+    warmup
+        Bars at the start of the data on which nothing is traded.
+    gates
+        See `meseta.selection.Gates`.
+    axes
+        The two parameters that span the plateau map.
+    min_cell
+        Candidates that a cell of the map needs to count.
+    max_candidates, max_finalists, max_combinations
+        Bounds on what is kept, re-run in full, and searched.
+    out, name
+        The run goes to the folder ``out/name``; without a name one is made up.
+    threads
+        None uses all processors.
+    seed
+        Of everything that is drawn at random.
+    report, csv
+        Whether to write the report, and the candidates as CSV too.
+    timezone, date_order, allow_nonpositive
+        See `meseta.bars.load`.
+    keep_tiles
+        Whether the search's intermediate results stay after it has ended.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    strategy: str = "atr_d_l"
+    bars: str
+    grid: Annotated[str | dict[str, Any], BeforeValidator(_as_grid)] = "phase1_slim"
+    phases: Literal["auto"] | list[dict[str, Any]] = "auto"
+    capital: float = 10_000.0
+    cost_per_share: float = 0.0
+    commission: float = 0.0
+    slippage: float = 0.0
+    lot: float = 1.0
+    vault: Annotated[float, Field(ge=0)] = 12.0
+    warmup: Annotated[int, Field(ge=0)] = 100
+    gates: GateOptions = GateOptions()
+    axes: Annotated[tuple[str, str], BeforeValidator(_as_pair)] = (
+        "atr_multiplier",
+        "atr_buy_multiplier",
+    )
+    min_cell: Annotated[int, Field(ge=1)] = MIN_CELL
+    max_candidates: Annotated[int, Field(ge=1)] = 2_000_000
+    max_finalists: Annotated[int, Field(ge=1)] = 500
+    max_combinations: Annotated[int, Field(ge=1)] = MAX_COMBINATIONS
+    out: Annotated[Path, BeforeValidator(_as_path), PlainSerializer(str)] = Path("runs")
+    name: str | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    report: bool = True
+    csv: bool = False
+    timezone: str | None = None
+    date_order: Literal["mdy", "dmy", "ymd"] | None = None
+    allow_nonpositive: bool = False
+    keep_tiles: bool = True
+
+    @property
+    def account(self) -> Account:
+        """The account that every phase starts with."""
+        return Account(**{name: getattr(self, name) for name in _ACCOUNT})
+
+    @field_validator("phases", mode="before")
+    @classmethod
+    def _parse_phases(cls, value: Any) -> Any:
+        if value == "auto":
+            return value
+        return [phase.as_mapping() for phase in parse_phases(value)]
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, value: str | None) -> str | None:
+        if value is not None and not _NAME.fullmatch(value):
+            raise ArgumentError(
+                f"`name` must be the name of a folder without / \\ : and not begin with a dot or "
+                f"a blank, got {value!r}; --out chooses where it is made"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_account(self) -> RunConfig:
+        _ = self.account
+        return self
+
+
+def load_config(
+    path: str | Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Read a configuration file and lay options over it.
+
+    Parameters
+    ----------
+    path
+        YAML file with options of `RunConfig`; None for none. Paths in it (`bars`, `grid`,
+        `out`) count from the file's folder.
+    overrides
+        Options that win over the file's. `gates` is merged gate by gate; a text for `phases`
+        other than ``"auto"`` is the path of a YAML file with the list.
+
+    Raises
+    ------
+    ArgumentError
+        A file cannot be read, or an option is unknown or breaks its rule; the message names
+        option, rule and value.
+    """
+    options = {} if path is None else _from_file(Path(path).expanduser())
+    given = dict(overrides or {})
+    if isinstance(options.get("gates"), dict) and "gates" in given:
+        given["gates"] = options["gates"] | given["gates"]
+    options |= given
+    options["phases"] = _phases(options.get("phases", "auto"))
+    try:
+        return RunConfig.model_validate(options)
+    except ValidationError as error:
+        raise ArgumentError("\n".join(map(_explain, error.errors()))) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    options = read_yaml(path, "configuration")
+    if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
+        raise ArgumentError(
+            f"the configuration file {path} must map options to values, such as "
+            f"`bars: QQQ.csv`; got {options!r}"
+        )
+    return {key: _relative(path.parent, key, value) for key, value in options.items()}
+
+
+def _relative(folder: Path, key: str, value: Any) -> Any:
+    """Let the paths in a configuration file count from its folder."""
+    if not isinstance(value, str) or not value:
+        return value
+    is_path = {
+        "bars": value != "-" and not value.startswith("sample:"),
+        "grid": value.endswith((".yaml", ".yml")),
+        "phases": value != "auto",
+        "out": True,
+    }
+    return str(folder / Path(value).expanduser()) if is_path.get(key) else value
+
+
+def _phases(spec: Any) -> Any:
+    if not isinstance(spec, str) or spec == "auto":
+        return spec
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        raise ArgumentError(f"`phases` must be 'auto' or a YAML file with a list, got {spec!r}")
+    return read_yaml(path, "phases")
+
+
+def _explain(error: ErrorDetails) -> str:
+    """Turn one of pydantic's findings into a sentence that names option, rule and value."""
+    own = error.get("ctx", {}).get("error")
+    if isinstance(own, ArgumentError):
+        return str(own)
+    option = ".".join(map(str, error["loc"]))
+    if error["type"] == "missing":
+        return f"`{option}` is missing; give a data file, '-' or sample:nasdaq"
+    if error["type"] == "extra_forbidden":
+        return f"there is no option `{option}`{_hint(error)}"
+    if error["type"] == "model_type":
+        return f"`{option}` must map options to values, got {error['input']!r}"
+    rule = re.split(", got|, unable", error["msg"])[0].replace("Input should", "must")
+    return f"`{option}` {rule}, got {error['input']!r}"
+
+
+def _hint(error: ErrorDetails) -> str:
+    option, gates = str(error["loc"][-1]), GateOptions.model_fields
+    if len(error["loc"]) > 1:
+        return did_you_mean(option, gates) or f"; gates are {', '.join(gates)}"
+    if option in gates:
+        return f"; it is one of the gates, gates: {{{option}: {error['input']!r}}}"
+    return did_you_mean(option, RunConfig.model_fields)
