@@ -29,7 +29,8 @@ _SCORE_RATE = 6e6
 _FIXED_SECONDS = 8.0
 _FIXED_BYTES = 350e6
 _CANDIDATE_BYTES = 750
-# Bytes kept for a combination and phase before equal exit tables are counted once.
+# Bytes kept on disk for a combination and phase, were no two exit tables equal; half of them
+# (the profits) are in memory while scoring.
 _BYTES = 8
 
 
@@ -135,7 +136,7 @@ def plan_on(config: RunConfig, bars: Bars, grid: Grid) -> Plan:
     return Plan(
         bars, before, vault_row, phases, problem, gates,
         seconds=_seconds(problem, thread_count(config.threads)),
-        memory_bytes=int(_FIXED_BYTES + kept + _CANDIDATE_BYTES * most),
+        memory_bytes=int(_FIXED_BYTES + kept // 2 + _CANDIDATE_BYTES * most),
         disk_bytes=kept,
         warnings=warnings,
     )  # fmt: skip

@@ -120,8 +120,16 @@ class Problem:
 
     @cached_property
     def entries(self) -> EntryTables:
-        """Entry tables of every entry set."""
-        return entry_tables(self.entry_sets, self.prices, self.account.slippage)
+        """Entry tables of every entry set.
+
+        Bars outside the windows are no entries: no exit is computed for them, and exit tables
+        that differ there alone are one.
+        """
+        tables = entry_tables(self.entry_sets, self.prices, self.account.slippage)
+        reached = tables.reached.copy()
+        reached[: min(window.start for window in self.windows) + 1] = False
+        reached[max(window.stop for window in self.windows) :] = False
+        return tables._replace(reached=reached)
 
     @cached_property
     def families(self) -> list[ExitFamily]:
