@@ -33,7 +33,12 @@ from meseta.engine._family import prepare_family, walk_family
 from meseta.search import Problem, SearchStore, levels_for, search
 from meseta.selection import Gates
 from meseta.strategies import find_strategy, load_grid
-from meseta.strategies._indicators import average_true_range, true_range
+from meseta.strategies._indicators import (
+    Tightenings,
+    average_true_range,
+    tightening,
+    true_range,
+)
 from meseta.walkforward import plan_phases
 
 BARS = 2665
@@ -90,7 +95,7 @@ def sample(problem: Problem) -> np.ndarray:
     """Return random combinations as numbers of entry set, exit family and tightening series."""
     rng = np.random.default_rng(1)
     families = problem.families
-    bounds = (len(problem.entry_sets.offset), len(families), len(families[0].series))
+    bounds = (len(problem.entry_sets.offset), len(families), families[0].series.many)
     return np.column_stack([rng.integers(0, bound, SAMPLE) for bound in bounds])
 
 
@@ -99,12 +104,18 @@ def plain_series(problem: Problem, which: np.ndarray) -> tuple[float, np.ndarray
     families, windows = problem.families, np.array(problem.windows)
     stops = np.array([family.stop for family in families])
     shields = np.array([family.shield for family in families])
-    given = (*problem.prices, problem.entry_sets.level, shields, stops, families[0].series)
+    given = (*problem.prices, problem.entry_sets.level, shields, stops, stored(families[0].series))
     rest = (problem.warmup, windows, costs_of(problem))
     simulate_many(*given, which[:2], *rest)
     began = time.perf_counter()
     totals = simulate_many(*given, which, *rest)
     return (time.perf_counter() - began) / (SAMPLE * len(windows)), totals
+
+
+def stored(series: Tightenings) -> np.ndarray:
+    """Return every tightening series, shape (series, N)."""
+    described = zip(series.length, series.ratio, series.scaling, series.floor, strict=True)
+    return np.array([tightening(series.width[k], *rest) for k, *rest in described])
 
 
 def plain_parameters(problem: Problem, which: np.ndarray) -> tuple[float, np.ndarray]:

@@ -11,9 +11,17 @@ from meseta.account import Account
 from meseta.bars import Bars, load
 from meseta.engine import Simulation, Window
 from meseta.engine import backtest as _backtest
-from meseta.search import Lattice, Problem, Scored, SearchStore, candidates, levels_for, score
+from meseta.search import (
+    Lattice,
+    Problem,
+    Scored,
+    SearchStore,
+    candidates,
+    levels_for,
+    score,
+    thread_count,
+)
 from meseta.search import search as _search
-from meseta.search import thread_count
 from meseta.selection import Gates, Plateaus, find_plateaus
 from meseta.strategies import MAX_COMBINATIONS, Grid, find_strategy, load_grid
 from meseta.vault import split_vault
@@ -183,8 +191,8 @@ def search_phases(
     ...     grid=dict(
     ...         atr_period=[8, 32], atr_multiplier=[4, 8, 12], bb_length=35, bb_deviation=1.5,
     ...         vol_threshold=[0.06, 0.18], min_tightening=[0.2, 0.8], scaling_method=0,
-    ...         atr_buy_period=[10, 30], atr_buy_multiplier=[0.5, 1, 1.5], atr_smooth_period=[3, 9],
-    ...         equity_price_method=0,
+    ...         atr_buy_period=[10, 30], atr_buy_multiplier=[0.5, 1, 1.5],
+    ...         atr_smooth_period=[3, 9], equity_price_method=0,
     ...     ),
     ...     account=ms.Account(capital=100_000),
     ... )

@@ -20,7 +20,7 @@ from meseta.engine._path import NOT_STOPPED, Prices, shielded
 
 if TYPE_CHECKING:
     from meseta._types import FloatArray, IntArray, SmallIntArray
-    from meseta.strategies import EntrySets, ExitFamily
+    from meseta.strategies import EntrySets
 
 __all__ = ["NEVER", "EntryTables", "Overlay", "entry_tables", "overlay"]
 
@@ -150,9 +150,9 @@ def _stops(
     return price, bar
 
 
-def overlay(family: ExitFamily, prices: Prices, reached: np.ndarray) -> Overlay:
+def overlay(shield: FloatArray, prices: Prices, reached: np.ndarray) -> Overlay:
     """Find the entries that the protection of one stop distance ends on their own bar."""
     bars = prices.open.size
     at_open, on_way_up = np.full(bars, -1, np.int64), np.full(bars, -1, np.int64)
-    price, bar = _stops(prices, family.shield, reached, at_open, on_way_up)
+    price, bar = _stops(prices, shield, reached, at_open, on_way_up)
     return Overlay(np.array(price, float), np.array(bar, np.int64), at_open, on_way_up)

@@ -14,6 +14,7 @@ from meseta.engine._exits import blank_table, build_ladder, fill_table
 from meseta.engine._fast import link
 from meseta.engine._lanes import LANES
 from meseta.engine._walk import walk_pairs
+from meseta.strategies._indicators import write_tightening
 
 if TYPE_CHECKING:
     from meseta._types import FloatArray, IntArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from meseta.engine._marks import Cuts
     from meseta.engine._path import Prices
     from meseta.strategies import ExitFamily
+    from meseta.strategies._indicators import Tightenings
 
 __all__ = ["FamilyTables", "prepare_family", "search_family", "walk_family"]
 
@@ -53,14 +55,15 @@ def prepare_family(
     family: ExitFamily, entries: EntryTables, prices: Prices, slippage: float
 ) -> FamilyTables:
     """Build what all tightening series of a family share."""
-    least, first = float(family.series.min()), int(family.first.min())
+    least, first = float(family.series.floor.min()), int(family.first.min())
     ladder = build_ladder(prices, family.stop, first, entries.reached, least)
-    stops = overlay(family, prices, entries.reached)
+    stops = overlay(family.shield, prices, entries.reached)
     return FamilyTables(
         ladder=ladder,
         blank=blank_table(ladder, stops, slippage),
         entries=link(entries, prices, ladder.row, stops),
-        first=family.first,
+        # Kernels read the tables at this bar and check no bounds.
+        first=np.minimum(family.first, prices.open.size),
     )
 
 
@@ -78,11 +81,17 @@ def _seen(one: Any, two: Any, first: int, keys: Any, slots: IntArray, count: int
     return count
 
 
+@inline
+def _write(series: Tightenings, k: int, out: FloatArray) -> None:
+    width = series.width[series.length[k]]
+    write_tightening(width, series.ratio[k], series.scaling[k], series.floor[k], out)
+
+
 @kernel
 def _search(
     prices: Prices,
     ladder: Ladder,
-    series: FloatArray,
+    series: Tightenings,
     first: IntArray,
     slippage: float,
     tables: FloatArray,
@@ -97,12 +106,14 @@ def _search(
     room: int,
 ) -> int:
     slots = np.full(room, -1, np.int64)
-    keys = np.empty((series.shape[0], 3), np.uint64)
+    keys = np.empty((series.ratio.size, 3), np.uint64)
+    factor = np.empty(prices.close.size)
     starts = np.zeros(LANES, np.int64)
     found, done = 0, 0
-    for k in range(series.shape[0]):
+    for k in range(series.ratio.size):
         lane = found - done
-        one, two = fill_table(prices, ladder, series[k], slippage, tables[lane])
+        _write(series, k, factor)
+        one, two = fill_table(prices, ladder, factor, slippage, tables[lane])
         table_of[k] = _seen(one, two, first[k], keys, slots, found)
         if table_of[k] == found:
             starts[lane] = first[k]
@@ -126,7 +137,7 @@ def _search(
 
 def search_family(
     tables: FamilyTables,
-    series: FloatArray,
+    series: Tightenings,
     chosen: IntArray,
     prices: Prices,
     cuts: Cuts,
@@ -141,7 +152,7 @@ def search_family(
     tables
         From `prepare_family`.
     series
-        Tightening series, shape (series, N).
+        Tightening series.
     chosen
         Numbers of the entry sets, int64, shape (E,).
     prices, cuts, costs, levels, slippage
@@ -156,7 +167,7 @@ def search_family(
     table_of
         Which table each series leads to, int64, shape (series,).
     """
-    many = series.shape[0]
+    many = series.many
     # A signal before the first window changes nothing, so such a difference is not one.
     first = np.maximum(tables.first, cuts.windows[:, 0].min())
     oos = np.empty((many, chosen.size, len(cuts.windows)), np.float32)
@@ -175,7 +186,7 @@ def search_family(
 def _walk_each(
     prices: Prices,
     ladder: Ladder,
-    series: FloatArray,
+    series: Tightenings,
     first: IntArray,
     slippage: float,
     table: FloatArray,
@@ -188,8 +199,10 @@ def _walk_each(
     totals: FloatArray,
     behaviour: Any,
 ) -> None:
+    factor = np.empty(prices.close.size)
     for k in range(which.size):
-        fill_table(prices, ladder, series[which[k]], slippage, table)
+        _write(series, which[k], factor)
+        fill_table(prices, ladder, factor, slippage, table)
         a, b = bounds[k], bounds[k + 1]
         walk_pairs(
             table, first[which[k]], sets[a:b], entries, cuts, costs, totals[a:b], behaviour[a:b]
@@ -198,7 +211,7 @@ def _walk_each(
 
 def walk_family(
     tables: FamilyTables,
-    series: FloatArray,
+    series: Tightenings,
     pairs: tuple[IntArray, IntArray],
     prices: Prices,
     cuts: Cuts,

@@ -13,7 +13,7 @@ from meseta.engine._exits import blank_table, build_ladder, fill_table
 from meseta.engine._path import Prices
 from meseta.engine._trades import REASONS, Report, Simulation, Trade, Window
 from meseta.engine._walk import walk_trades
-from meseta.strategies import EntrySets, ExitFamily
+from meseta.strategies import EntrySets
 
 if TYPE_CHECKING:
     from meseta._types import FloatArray, IntArray
@@ -79,20 +79,20 @@ def simulate_fast(bars: Bars, rules: LongRules, window: Window, account: Account
     Parameters and result are those of `simulate` in the reference engine.
     """
     prices = prices_of(bars)
-    sets = EntrySets(rules.level[None, :], np.array([rules.first]), np.zeros(1, np.int64))
+    # Kernels read the tables at this bar and check no bounds.
+    first = min(rules.first, len(bars))
+    sets = EntrySets(rules.level[None, :], np.array([first]), np.zeros(1, np.int64))
     entries = entry_tables(sets, prices, account.slippage)
-    one = np.zeros(1, np.int64)
     factor = rules.tightening
-    family = ExitFamily(rules.stop, rules.shield, factor[None, :], one, one, one)
-    ladder = build_ladder(prices, rules.stop, rules.first, entries.reached, float(factor.min()))
-    stops = overlay(family, prices, entries.reached)
+    ladder = build_ladder(prices, rules.stop, first, entries.reached, float(factor.min()))
+    stops = overlay(rules.shield, prices, entries.reached)
     table = blank_table(ladder, stops, account.slippage)
     fill_table(prices, ladder, factor, account.slippage, table)
     out = np.empty((len(bars), 8))
     linked = link(entries, prices, ladder.row, stops)
     ends = (window.start, window.stop)
     last = float(bars.close[window.stop - 1])
-    found = walk_trades(table, rules.first, linked, ends, last, costs_of(account), out)
+    found = walk_trades(table, first, linked, ends, last, costs_of(account), out)
     trades = tuple(_trade(row) for row in out[:found].tolist())
     equity = marked_equity(trades, bars.close, window, account)
     return Simulation(

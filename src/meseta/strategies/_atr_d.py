@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from meseta.errors import ArgumentError
 from meseta.strategies._atr_d_parameters import ATR_D_L
 from meseta.strategies._indicators import (
+    Tightenings,
     average_true_range,
     exponential_average,
     relative_width,
@@ -82,7 +84,7 @@ class ExitFamily(NamedTuple):
     stop, shield
         As in `LongRules`, shape (N,).
     series
-        Distinct tightening series, shape (series, N).
+        Distinct tightening series.
     first
         First bar that may signal with each series, int64, shape (series,).
     member
@@ -93,7 +95,7 @@ class ExitFamily(NamedTuple):
 
     stop: FloatArray
     shield: FloatArray
-    series: FloatArray
+    series: Tightenings
     first: IntArray
     member: IntArray
     offset: IntArray
@@ -256,24 +258,30 @@ def _points(grid: Grid, names: tuple[str, ...]) -> tuple[list[dict[str, float]],
 
 def _distinct_series(
     price: FloatArray, points: list[dict[str, float]]
-) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return distinct tightening series, which one each point uses, and their band lengths."""
-    widths = {int(p["bb_length"]): relative_width(price, int(p["bb_length"])) for p in points}
+) -> tuple[Tightenings, IntArray, IntArray]:
+    """Return distinct tightening series, which one each point uses, and their band lengths.
+
+    Series are compared by a 128-bit digest and not kept: on intraday bars thousands of them
+    would fill the memory.
+    """
+    lengths = sorted({int(p["bb_length"]) for p in points})
+    widths = {length: relative_width(price, length) for length in lengths}
     found: dict[tuple[int, float, int, float], int] = {}
     contents: dict[tuple[int, bytes], int] = {}
-    series: list[FloatArray] = []
-    lengths: list[int] = []
+    kept: list[tuple[int, float, int, float]] = []
     member = np.empty(len(points), np.int64)
     for row, p in enumerate(points):
-        length, scaling = int(p["bb_length"]), int(p["scaling_method"])
         ratio = tightening_ratio(p["bb_deviation"], p["vol_threshold"])
-        key = (length, ratio, scaling, p["min_tightening"])
+        key = (int(p["bb_length"]), ratio, int(p["scaling_method"]), float(p["min_tightening"]))
         if key not in found:
-            factor = tightening(widths[length], ratio, scaling, p["min_tightening"])
-            same = contents.setdefault((length, factor.tobytes()), len(series))
-            if same == len(series):
-                series.append(factor)
-                lengths.append(length)
-            found[key] = same
+            factor = tightening(widths[key[0]], *key[1:])
+            digest = hashlib.blake2b(factor.data, digest_size=16).digest()
+            found[key] = contents.setdefault((key[0], digest), len(kept))
+            if found[key] == len(kept):
+                kept.append(key)
         member[row] = found[key]
-    return np.array(series), member, np.array(lengths, np.int64)
+    length, ratios, scaling, floor = (np.array(column) for column in zip(*kept, strict=True))
+    width = np.array([widths[each] for each in lengths])
+    place = np.searchsorted(lengths, length).astype(np.int64)
+    series = Tightenings(width, place, ratios, scaling.astype(np.int64), floor)
+    return series, member, length.astype(np.int64)

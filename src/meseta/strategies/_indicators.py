@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from meseta._numba import kernel
+from meseta._numba import inline, kernel
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray
+    from meseta._types import FloatArray, IntArray
 
 __all__ = [
+    "Tightenings",
     "average_true_range",
     "exponential_average",
     "first_defined",
@@ -26,6 +27,7 @@ __all__ = [
     "tightening",
     "tightening_ratio",
     "true_range",
+    "write_tightening",
 ]
 
 
@@ -100,6 +102,48 @@ def tightening_ratio(deviation: float, threshold: float) -> float:
     return float(Fraction(repr(float(deviation))) / Fraction(repr(float(threshold))))
 
 
+class Tightenings(NamedTuple):
+    """Many tightening series, described instead of stored.
+
+    Parameters
+    ----------
+    width
+        `relative_width` for each band length, shape (lengths, N).
+    length
+        Which width each series uses, int64, shape (series,).
+    ratio, scaling, floor
+        As for `tightening`, shape (series,); `scaling` is int64.
+    """
+
+    width: FloatArray
+    length: IntArray
+    ratio: FloatArray
+    scaling: IntArray
+    floor: FloatArray
+
+    @property
+    def many(self) -> int:
+        """Number of series."""
+        return self.ratio.size
+
+
+@inline
+def write_tightening(
+    width: FloatArray, ratio: float, scaling: int, floor: float, out: FloatArray
+) -> None:
+    """Write what `tightening` returns into `out`."""
+    for t in range(width.size):
+        r = width[t] * ratio
+        if r < 1.0:
+            if scaling == 1:
+                r = math.sqrt(r)
+            elif scaling == 2:
+                r = r * r
+            out[t] = max(r, floor)
+        else:
+            out[t] = 1.0
+
+
 @kernel
 def tightening(width: FloatArray, ratio: float, scaling: int, floor: float) -> FloatArray:
     """Return the factor that pulls the stop in when the band is narrow; shape (N,), 0 < g <= 1.
@@ -117,16 +161,7 @@ def tightening(width: FloatArray, ratio: float, scaling: int, floor: float) -> F
         `min_tightening`, the least factor.
     """
     out = np.empty_like(width)
-    for t in range(width.size):
-        r = width[t] * ratio
-        if r < 1.0:
-            if scaling == 1:
-                r = math.sqrt(r)
-            elif scaling == 2:
-                r = r * r
-            out[t] = max(r, floor)
-        else:
-            out[t] = 1.0
+    write_tightening(width, ratio, scaling, floor, out)
     return out
 
 
