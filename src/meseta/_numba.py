@@ -26,7 +26,7 @@ from platformdirs import user_cache_dir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inline", "kernel"]
+__all__ = ["first_use", "inline", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +52,11 @@ def _cache_folder() -> str:
         if os.access(folder, os.W_OK):
             return str(folder)
     return ""
+
+
+def first_use() -> bool:
+    """Tell whether kernels have yet to be compiled on this machine, which takes some seconds."""
+    return not _cache_folder() or next(Path(_cache_folder()).rglob("*.nbi"), None) is None
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ from meseta.bars import load
 from meseta.errors import RunError
 from meseta.export import refinement_ranges, write_config, write_ranges
 from meseta.pipeline._finalists import run_finalists
+from meseta.pipeline._manifest import begin_manifest, now
 from meseta.pipeline._plan import Plan, plan, plan_on
 from meseta.pipeline._progress import Progress
 from meseta.runs import RunFolder
@@ -107,7 +105,7 @@ def run(
             _require_same(folder, planned)
         else:
             folder.clear()
-        job.manifest = _begun(config, planned, command)
+        job.manifest = begin_manifest(config, planned, command)
         folder.write_manifest(job.manifest)
         folder.write_bars(planned.bars)
         store.begin()
@@ -157,7 +155,8 @@ def rescore(
     planned = _replanned(config, folder, old)
     with folder.locked():
         job = _Job(config, folder, planned, progress)
-        job.manifest = _begun(config, planned, old["command"]) | {"rescored": command or True}
+        job.manifest = begin_manifest(config, planned, old["command"])
+        job.manifest |= {"created": old["created"], "rescored": now(), "rescore_command": command}
         job.manifest["timings"] = {"search_s": old.get("timings", {}).get("search_s")}
         return job.finish(SearchStore(folder.tiles, planned.problem))
 
@@ -254,88 +253,6 @@ def _require_same(folder: RunFolder, planned: Plan) -> None:
             f"{folder.path} was searched with other {', '.join(differ)}; use the same options, "
             "or begin anew with --force"
         )
-
-
-def _begun(config: RunConfig, planned: Plan, command: str) -> dict[str, Any]:
-    """Return the manifest as far as it is known before the search."""
-    bars, problem = planned.bars, planned.problem
-    return {
-        "meseta": version("meseta"),
-        "status": "running",
-        "created": _now(),
-        "command": command,
-        "config": config.model_dump(mode="json"),
-        "data": {
-            "name": bars.name,
-            "source": bars.source,
-            "fingerprint": bars.fingerprint,
-            "rows": len(bars),
-            "first": _time(bars, 0),
-            "last": _time(bars, len(bars) - 1),
-            "bar_size": bars.bar_size,
-            "timezone": bars.timezone,
-            "stamp": bars.stamp,
-            "allow_nonpositive": bars.allow_nonpositive,
-            "warnings": [asdict(finding) for finding in bars.warnings],
-        },
-        "strategy": problem.strategy.name,
-        "grid": {
-            "name": planned.grid.name,
-            "combinations": planned.grid.size,
-            "sampled": None,
-            "values": {name: list(values) for name, values in planned.grid.values.items()},
-        },
-        "phases": [
-            {
-                "number": phase.number,
-                "start": _time(bars, phase.a),
-                "split": _time(bars, phase.o),
-                "end": _time(bars, phase.z - 1),
-                "a": phase.a,
-                "o": phase.o,
-                "z": phase.z,
-            }
-            for phase in planned.phases.phases
-        ],
-        "required_phases": planned.phases.required,
-        "vault": _vault(config, planned),
-        "account": asdict(problem.account),
-        "gates": config.gates.model_dump(),
-        "selection": {"axes": list(config.axes), "min_cell": config.min_cell},
-        "seed": config.seed,
-        "environment": {
-            "python": platform.python_version(),
-            "numba": version("numba"),
-            "numpy": version("numpy"),
-            "polars": version("polars"),
-            "platform": platform.platform(),
-            "threads": thread_count(config.threads),
-        },
-        "timings": {},
-        "warnings": list(planned.phases.notes),
-    }
-
-
-def _vault(config: RunConfig, planned: Plan) -> dict[str, Any] | None:
-    if planned.vault_row is None:
-        return None
-    bars, row = planned.bars, planned.vault_row
-    return {
-        "months": config.vault,
-        "first": _time(bars, row),
-        "last": _time(bars, len(bars) - 1),
-        "a": row,
-        "z": len(bars),
-        "opened": None,
-    }
-
-
-def _time(bars: Bars, row: int) -> str:
-    return str(bars.time[row].astype("datetime64[s]"))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class _Job:
@@ -495,7 +412,7 @@ class _Job:
             for tile in self.folder.tiles.glob("*.tile"):
                 tile.unlink()
         self.manifest["status"] = "finished"
-        self.manifest["finished"] = _now()
+        self.manifest["finished"] = now()
         self.folder.write_manifest(self.manifest)
 
     def _report(self) -> Path | None:

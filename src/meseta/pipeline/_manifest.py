@@ -1,0 +1,113 @@
+"""The manifest: everything that a run was made of, as far as it is known before the search."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from meseta.search import thread_count
+
+if TYPE_CHECKING:
+    from meseta.bars import Bars
+    from meseta.config import RunConfig
+    from meseta.pipeline._plan import Plan
+    from meseta.strategies import Grid
+    from meseta.walkforward import Phase
+
+__all__ = ["begin_manifest", "now"]
+
+
+def begin_manifest(config: RunConfig, planned: Plan, command: str) -> dict[str, Any]:
+    """Return the manifest of a run that is about to search."""
+    return {
+        "meseta": version("meseta"),
+        "status": "running",
+        "created": now(),
+        "command": command,
+        "config": config.model_dump(mode="json"),
+        "data": _data(planned.bars),
+        "strategy": planned.strategy.name,
+        "grid": _grid(planned.grid),
+        "phases": [_phase(planned.bars, phase) for phase in planned.phases.phases],
+        "required_phases": planned.phases.required,
+        "vault": _vault(config, planned),
+        "account": asdict(planned.problem.account),
+        "gates": config.gates.model_dump(),
+        "selection": {"axes": list(config.axes), "min_cell": config.min_cell},
+        "seed": config.seed,
+        "environment": _environment(config),
+        "timings": {},
+        "warnings": list(planned.phases.notes),
+    }
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _data(bars: Bars) -> dict[str, Any]:
+    return {
+        "name": bars.name,
+        "source": bars.source,
+        "fingerprint": bars.fingerprint,
+        "rows": len(bars),
+        "first": _time(bars, 0),
+        "last": _time(bars, len(bars) - 1),
+        "bar_size": bars.bar_size,
+        "timezone": bars.timezone,
+        "stamp": bars.stamp,
+        "allow_nonpositive": bars.allow_nonpositive,
+        "warnings": [asdict(finding) for finding in bars.warnings],
+    }
+
+
+def _grid(grid: Grid) -> dict[str, Any]:
+    return {
+        "name": grid.name,
+        "combinations": grid.size,
+        "sampled": None,
+        "values": {name: list(values) for name, values in grid.values.items()},
+    }
+
+
+def _phase(bars: Bars, phase: Phase) -> dict[str, Any]:
+    return {
+        "number": phase.number,
+        "start": _time(bars, phase.a),
+        "split": _time(bars, phase.o),
+        "end": _time(bars, phase.z - 1),
+        "a": phase.a,
+        "o": phase.o,
+        "z": phase.z,
+    }
+
+
+def _vault(config: RunConfig, planned: Plan) -> dict[str, Any] | None:
+    if planned.vault_row is None:
+        return None
+    return {
+        "months": config.vault,
+        "first": _time(planned.bars, planned.vault_row),
+        "last": _time(planned.bars, len(planned.bars) - 1),
+        "a": planned.vault_row,
+        "z": len(planned.bars),
+        "opened": None,
+    }
+
+
+def _environment(config: RunConfig) -> dict[str, Any]:
+    packages = {name: version(name) for name in ("numba", "numpy", "polars")}
+    return {
+        "python": platform.python_version(),
+        **packages,
+        "platform": platform.platform(),
+        "threads": thread_count(config.threads),
+    }
+
+
+def _time(bars: Bars, row: int) -> str:
+    return str(bars.time[row].astype("datetime64[s]"))
