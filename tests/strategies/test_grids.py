@@ -135,7 +135,7 @@ def test_the_size_guard_says_what_to_do():
         grid.require_at_most()
     assert str(caught.value) == (
         "grid `phase1` has 116,121,600 combinations, more than --max-combinations 100,000,000; "
-        "raise --max-combinations, search a sample with --sample 100000000, or list fewer values "
+        "raise --max-combinations, or list fewer values "
         "(most values: atr_multiplier (12), bb_deviation (8), vol_threshold (8))"
     )
 

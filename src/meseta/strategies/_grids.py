@@ -186,7 +186,7 @@ class Grid:
         raise ArgumentError(
             f"grid `{self.name}` has {self.size:,} combinations, "
             f"more than --max-combinations {limit:,}; raise --max-combinations, "
-            f"search a sample with --sample {limit}, or list fewer values "
+            f"or list fewer values "
             f"(most values: {axes})"
         )
 
