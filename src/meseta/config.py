@@ -249,7 +249,7 @@ def _explain(error: ErrorDetails) -> str:
         return str(own)
     option = ".".join(map(str, error["loc"]))
     if error["type"] == "missing":
-        return f"`{option}` is missing; give a data file, '-' or sample:nasdaq"
+        return f"`{option}` is missing; give --{option} a data file, '-' or sample:nasdaq"
     if error["type"] == "extra_forbidden":
         return f"there is no option `{option}`{_hint(error)}"
     if error["type"] == "model_type":

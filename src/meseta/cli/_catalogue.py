@@ -1,0 +1,94 @@
+"""`meseta strategies` and `meseta grids`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meseta.cli._console import count, facts, make_console, table
+from meseta.cli._guard import command
+
+if TYPE_CHECKING:
+    from meseta.strategies import Parameter, Strategy
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    panel = "Look things up"
+    examples = "meseta strategies\nmeseta strategies atr_d_l"
+    command(app, "strategies", panel=panel, examples=examples)(_strategies)
+    examples = "meseta grids\nmeseta grids atr_d_l"
+    command(app, "grids", panel=panel, examples=examples)(_grids)
+
+
+_Name = Annotated[
+    str | None, typer.Argument(metavar="[STRATEGY]", help="Name of a strategy; all without it.")
+]
+
+
+def _strategies(name: _Name = None) -> None:
+    """List the strategies, or one strategy's parameters and their limits."""
+    from meseta.strategies import find_strategy, strategies
+
+    console = make_console()
+    if name is not None:
+        _describe(find_strategy(name))
+        return
+    rows = [
+        (s.name, str(len(s.parameters)), s.tradestation_name, s.summary)
+        for s in strategies().values()
+    ]
+    heads = ("strategy", "parameters", "TradeStation", "what it does")
+    table(console, "", heads, rows, wrap=("TradeStation", "what it does"))
+
+
+def _describe(strategy: Strategy) -> None:
+    console = make_console()
+    facts(
+        console,
+        [
+            ("Strategy", strategy.name),
+            ("TradeStation", strategy.tradestation_name),
+            ("What it does", strategy.summary),
+        ],
+    )
+    console.print()
+    rows = [
+        (
+            p.name,
+            p.rule,
+            "{:g} to {:g}".format(*p.legal) if p.tradestation else "-",
+            p.tradestation or "-",
+            p.doc,
+        )
+        for p in strategy.parameters
+    ]
+    heads = ("parameter", "limits", "in TradeStation", "its input", "meaning")
+    table(console, "", heads, rows, left=5, wrap=("meaning",))
+
+
+def _grids(name: _Name = None) -> None:
+    """List the named grids with their exact numbers of combinations."""
+    from meseta.strategies import find_strategy, grid_names, load_grid, strategies
+
+    console = make_console()
+    asked = list(strategies().values()) if name is None else [find_strategy(name)]
+    rows = [
+        (s.name, grid, count(load_grid(grid, s.parameters).size))
+        for s in asked
+        for grid in grid_names(s.parameters)
+    ]
+    table(console, "", ("strategy", "grid", "combinations"), rows, left=2)
+    if name is not None:
+        for grid in grid_names(asked[0].parameters):
+            values = [
+                (p.name, str(len(p.grids[grid])), _listed(p, grid)) for p in asked[0].parameters
+            ]
+            table(console, grid, ("parameter", "n", "values"), values, wrap=("values",))
+
+
+def _listed(parameter: Parameter, grid: str) -> str:
+    return " ".join(f"{value:g}" for value in parameter.grids[grid])

@@ -1,0 +1,317 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = [
+    "Axes",
+    "Bars",
+    "Capital",
+    "Commission",
+    "ConfigFile",
+    "CostPerShare",
+    "Csv",
+    "DateOrder",
+    "Force",
+    "Grid",
+    "Html",
+    "Json",
+    "Lot",
+    "MaxCombinations",
+    "MaxDrawdownToInSample",
+    "MaxDrawdownToProfit",
+    "MinCell",
+    "MinDrawdown",
+    "MinEfficiency",
+    "MinTrades",
+    "Name",
+    "Nonpositive",
+    "Out",
+    "Phases",
+    "ReportFlag",
+    "Resume",
+    "RunArgument",
+    "Seed",
+    "Slippage",
+    "StrategyName",
+    "Threads",
+    "Timezone",
+    "Vault",
+    "Warmup",
+]
+
+DATA, SEARCH, ACCOUNT = "Data", "Search", "Account and costs"
+SELECTION, OUTPUT = "Selection", "Output"
+
+Bars = Annotated[
+    str | None,
+    typer.Option(
+        "--bars",
+        metavar="FILE",
+        help="Market data: a CSV or Parquet file, a TradeStation export, sample:nasdaq, "
+        "sample:sp500, or - for CSV on standard input.",
+        rich_help_panel=DATA,
+    ),
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE",
+        help="IANA zone of the bars, such as America/New_York. Default: the source's, else UTC.",
+        rich_help_panel=DATA,
+    ),
+]
+DateOrder = Annotated[
+    Literal["mdy", "dmy", "ymd"] | None,
+    typer.Option(help="How dates like 01/05/2024 are meant.", rich_help_panel=DATA),
+]
+Nonpositive = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-nonpositive",
+        help="Let prices of zero and less pass, as back-adjusted futures have them.",
+        rich_help_panel=DATA,
+    ),
+]
+Warmup = Annotated[
+    int | None,
+    typer.Option(
+        metavar="BARS",
+        help="Bars at the start of the data on which nothing is traded. Default: 100.",
+        rich_help_panel=DATA,
+    ),
+]
+Capital = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONEY",
+        help="Money at the start; fractional shares do not exist, so it must buy whole ones. "
+        "Default: 10,000.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+CostPerShare = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONEY",
+        help="Cost per share for the round trip. Default: 0.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Commission = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FRACTION",
+        help="Fraction of traded value at entry and again at exit; 0.001 is 0.1 %. Default: 0.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Slippage = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PRICE",
+        help="Price per share by which every fill is worse. Default: 0.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Lot = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARES",
+        help="Shares are bought in multiples of this. Default: 1.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+MinEfficiency = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATIO",
+        help="Validation profit / in-sample profit must lie above this. Default: 0.35.",
+        rich_help_panel=SELECTION,
+    ),
+]
+MaxDrawdownToProfit = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATIO",
+        help="Validation drawdown must lie below this many validation profits. Default: 1.",
+        rich_help_panel=SELECTION,
+    ),
+]
+MaxDrawdownToInSample = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATIO",
+        help="Validation drawdown must lie below this many in-sample drawdowns. Default: 3.",
+        rich_help_panel=SELECTION,
+    ),
+]
+MinDrawdown = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONEY",
+        help="The two drawdown gates are asked only above this drawdown. Default: 0.",
+        rich_help_panel=SELECTION,
+    ),
+]
+MinTrades = Annotated[
+    int | None,
+    typer.Option(
+        metavar="TRADES",
+        help="Least number of trades on each side of a phase. Default: 1.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X,Y",
+        help="The two parameters that span the plateau map. "
+        "Default: atr_multiplier, atr_buy_multiplier.",
+        rich_help_panel=SELECTION,
+    ),
+]
+MinCell = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Candidates that a cell of the map needs to count. Default: 50.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="The run gets a folder of its own in this one. Default: runs.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ReportFlag = Annotated[
+    bool | None,
+    typer.Option(
+        "--report/--no-report",
+        help="Write the HTML page. Default: yes.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Threads. Default: one for each processor.", rich_help_panel=OUTPUT
+    ),
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder of a run, or its name in runs/.")
+]
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG", help="YAML file with options; those below win over it."),
+]
+StrategyName = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="What to search, see `meseta strategies`. Default: atr_d_l.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Named grid, see `meseta grids`, or a YAML file. Default: phase1_slim.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Phases = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|FILE",
+        help="Phases by the history's length, or a YAML list with an entry like "
+        "{years_back: \\[10, 5], out_of_sample: 0.4} or {start: 2010-01-04, split: 2012-06-01, "
+        "end: 2013-12-31} for each. Default: auto.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Vault = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONTHS",
+        help="Months at the end of the data that no selection reads; the only unseen data. "
+        "0 for none. Default: 12.",
+        rich_help_panel=SEARCH,
+    ),
+]
+MaxCombinations = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Refuse a larger grid. Default: 100,000,000.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Of everything drawn at random. Default: 0.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The run's folder. Default: made of strategy, data and grid.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Csv = Annotated[
+    bool | None,
+    typer.Option(
+        "--csv/--no-csv",
+        help="Write the candidates as CSV too. Default: no.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue an unfinished run of the same search.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Begin anew where a run of that name exists.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write trades and report with full precision; - writes them here instead.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write a page with charts and trades.",
+        rich_help_panel=OUTPUT,
+    ),
+]

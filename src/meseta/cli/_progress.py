@@ -1,0 +1,139 @@
+"""How far a run is: a bar on a terminal, a line now and then in a pipe."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from meseta.cli._console import count, duration
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from meseta.pipeline import Progress
+
+__all__ = ["Display", "watch"]
+
+_STAGES = {
+    "search": "Searching",
+    "score": "Scoring",
+    "plateaus": "Finding plateaus",
+    "finalists": "Running the finalists",
+    "report": "Writing the report",
+}
+_LINE_SECONDS = 10.0
+_LINE_SHARE = 0.1
+_BRIEF_FROM = 10_000_000
+
+
+class Display(Protocol):
+    """Shows where a run is while its `with` block runs."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def __call__(self, at: Progress, /) -> None: ...
+
+
+def watch(console: Console) -> Display:
+    """Return a bar for a terminal and lines for anything else."""
+    return _Bar(console) if console.is_terminal else _Lines(console)
+
+
+class _Pace:
+    """Speed of the present stage, from when its work began."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.since, self.base, self.counted = 0.0, 0, False
+
+    def turn(self, at: Progress) -> bool:
+        """Tell whether `at` begins a stage."""
+        new = at.stage != self.stage
+        # A continued search first counts what it finds finished; that is not its speed.
+        counted = "survivors" in at.facts
+        if new or (counted and not self.counted):
+            self.stage, self.since, self.base = at.stage, time.monotonic(), at.done
+        self.counted = counted
+        return new
+
+    def detail(self, at: Progress, *, brief: bool = False) -> str:
+        """Say how much is done, how fast, and how long it will take."""
+        if at.total <= 1:
+            return ""
+        parts = [f"{count(at.done)} of {count(at.total)}"]
+        if brief and at.total >= _BRIEF_FROM:
+            parts = [f"{at.done / 1e6:.1f} of {at.total / 1e6:.1f} M"]
+        elapsed, made = time.monotonic() - self.since, at.done - self.base
+        if at.stage == "search" and made and elapsed > 0.5:
+            rate = made / elapsed
+            parts += [f"{rate / 1e6:.2f} M/s", f"{duration((at.total - at.done) / rate)} left"]
+        if at.facts.get("survivors") is not None:
+            parts.append(f"{count(at.facts['survivors'])} survivors")
+        return ", ".join(parts)
+
+
+class _Bar:
+    def __init__(self, console: Console) -> None:
+        self.pace = _Pace()
+        self.task: TaskID | None = None
+        self.bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=console,
+        )
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def __call__(self, at: Progress) -> None:
+        if self.pace.turn(at) or self.task is None:
+            self.task = self.bars.add_task(_label(at), total=at.total, detail="")
+        detail = self.pace.detail(at, brief=True)
+        self.bars.update(self.task, completed=at.done, total=at.total, detail=detail)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self.console, self.pace = console, _Pace()
+        self.last_time, self.last_share = 0.0, 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, at: Progress) -> None:
+        begun, now = self.pace.turn(at), time.monotonic()
+        share = at.done / at.total if at.total else 1.0
+        due = now - self.last_time >= _LINE_SECONDS
+        if at.stage == "search":
+            due |= share - self.last_share >= _LINE_SHARE or share == 1 > self.last_share
+        if begun or due:
+            self.last_time, self.last_share = now, share
+            detail = f": {100 * share:.0f} %, {self.pace.detail(at)}"
+            self.console.print(_label(at) + (" ..." if begun else detail), soft_wrap=True)
+
+
+def _label(at: Progress) -> str:
+    return _STAGES.get(at.stage, at.stage)
