@@ -33,6 +33,9 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(_why(path, error)) from error
+    try:
         with part.open("xb") as stream:
             yield stream
         part.replace(path)

@@ -256,15 +256,17 @@ def _write_page(
     from meseta.report import Span, write_backtest_page
 
     start, split, stop = made.window
+    margin = (stop - start) // 20
+    shown = slice(max(start - margin, 0), min(stop + margin, len(bars)))
     equity = np.full(len(bars), np.nan)
     equity[start:stop] = made.equity
     report = made.report
     write_backtest_page(
         path,
         title=f"{strategy.name} on {bars.name}",
-        time=bars.time,
-        close=bars.close,
-        equity=equity,
+        time=bars.time[shown],
+        close=bars.close[shown],
+        equity=equity[shown],
         trades=_trade_frame(bars, made.trades),
         report={
             side: {

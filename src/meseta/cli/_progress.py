@@ -80,7 +80,7 @@ class _Pace:
         elapsed, made = time.monotonic() - self.since, at.done - self.base
         if at.stage == "search" and made and elapsed > 0.5:
             rate = made / elapsed
-            parts += [f"{rate / 1e6:.2f} M/s", f"{duration((at.total - at.done) / rate)} left"]
+            parts += [_speed(rate), f"{duration((at.total - at.done) / rate)} left"]
         if at.facts.get("survivors") is not None:
             parts.append(f"{count(at.facts['survivors'])} survivors")
         return ", ".join(parts)
@@ -133,6 +133,10 @@ class _Lines:
             self.last_time, self.last_share = now, share
             detail = f": {100 * share:.0f} %, {self.pace.detail(at)}"
             self.console.print(_label(at) + (" ..." if begun else detail), soft_wrap=True)
+
+
+def _speed(rate: float) -> str:
+    return f"{rate / 1e6:.2f} M/s" if rate >= 1e6 else f"{count(round(rate))}/s"
 
 
 def _label(at: Progress) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import sys
 import time
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import typer
+    from rich.console import Console
 
     from meseta.config import RunConfig
 
@@ -154,15 +154,18 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
 
     console = make_console()
     # An unfinished run of bars from standard input kept them, and need not be given them again.
+    planned = None
     if config.bars != "-" or not resume:
-        _let_stdin_be_read_twice(config)
-        show_plan(console, config, pipeline.plan(config))
+        planned = pipeline.plan(config)
+        show_plan(console, config, planned)
+        _say_first_use(console)
         console.file.flush()
     began = time.monotonic()
     with watch(make_console(stderr=True)) as progress:
         try:
             result = pipeline.run(
                 config,
+                planned=planned,
                 command=_command_line(sys.argv),
                 resume=resume,
                 force=force,
@@ -182,18 +185,11 @@ def _command_line(arguments: list[str]) -> str:
     return shlex.join(["meseta", *arguments[1:]])
 
 
-def _let_stdin_be_read_twice(config: RunConfig) -> None:
-    """Keep what comes from standard input: planning and running both read the bars."""
-    if config.bars == "-":
-        sys.stdin = io.TextIOWrapper(_Rewinding(sys.stdin.buffer.read()))
+def _say_first_use(console: Console) -> None:
+    from meseta._numba import first_use
 
-
-class _Rewinding(io.BytesIO):
-    """Bytes that begin again after they were read to their end."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.seek(0)
-        return super().read(size)
+    if first_use():
+        console.print("First use on this machine: compiling takes some 20 s, once.\n")
 
 
 def _given(params: Mapping[str, Any], *without: str) -> dict[str, Any]:

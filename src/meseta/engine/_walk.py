@@ -22,13 +22,10 @@ _SHIFT = np.uint64(31)
 
 
 @inline
-def _stir(hashed: Any, table: FloatArray, row: int, shares: float) -> Any:
-    """Mix one trade into the fingerprint of a chain: where it began, where it ended, how many."""
-    whole = table.view(np.int64)
-    for word in (6, 4, 0):
-        hashed = (hashed ^ np.uint64(whole[row, word])) * _MIX
-        hashed ^= hashed >> _SHIFT
-    return (hashed ^ np.uint64(np.int64(shares))) * _MIX
+def _stir(hashed: Any, word: Any) -> Any:
+    """Mix one word into a fingerprint."""
+    hashed = (hashed ^ np.uint64(word)) * _MIX
+    return hashed ^ (hashed >> _SHIFT)
 
 
 @inline
@@ -45,6 +42,7 @@ def _walk(
     """Write the six totals of one window; return a fingerprint of the trades."""
     start, split, stop = cuts.windows[w]
     event_bits, table_bits = events.view(np.int64), table.view(np.int64)
+    boundary_bits = cuts.boundary.view(np.int64)
     rates = (costs.cost_per_share, costs.commission)
     unit = costs.lot == 1.0
     account = (costs.capital, costs.capital, 0.0)
@@ -62,14 +60,18 @@ def _walk(
         if shares < costs.lot:
             at = entry
             continue
-        hashed = _stir(hashed, table, row, shares)
         fill, ends, price = events[k, 2], table_bits[row, 4], table[row, 0]
         low, high, fall = table[row, 1], table[row, 2], table[row, 3]
+        price_bits = table_bits[row, 0]
         cut = ends >= stop
         if cut:
-            ends, price = stop, cuts.boundary[w, 1]
+            ends, price, price_bits = stop, cuts.boundary[w, 1], boundary_bits[w, 1]
             marks = cuts.to_stop[w, 4 * entry : 4 * entry + 3]
             low, high, fall = marks[0], marks[1], marks[2]
+        lots = np.int64(shares / costs.lot + 0.5)
+        # What the window saw of the trade: an exit after its end is not a difference.
+        for word in (entry, event_bits[k, 2], ends, price_bits, lots):
+            hashed = _stir(hashed, word)
         if not crossed and ends >= split:
             equity, peak, drawdown = account
             marked = equity - costs.commission * fill * shares

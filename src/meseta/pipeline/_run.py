@@ -61,6 +61,7 @@ class RunResult:
 def run(
     config: RunConfig,
     *,
+    planned: Plan | None = None,
     command: str = "",
     resume: bool = False,
     force: bool = False,
@@ -72,6 +73,8 @@ def run(
     ----------
     config
         What to do.
+    planned
+        What `plan` returned for `config`, so that the data are not loaded twice.
     command
         The command line, for the manifest.
     resume
@@ -97,7 +100,7 @@ def run(
     """
     folder = RunFolder(Path(config.out) / run_name(config))
     _require_free(folder, resume=resume, force=force)
-    planned = _planned(config, folder, resume=resume)
+    planned = planned or _planned(config, folder, resume=resume)
     with folder.locked():
         job = _Job(config, folder, planned, progress)
         store = SearchStore(folder.tiles, planned.problem)

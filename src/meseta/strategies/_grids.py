@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
+from meseta._yaml import read_yaml
 from meseta.errors import ArgumentError
 from meseta.strategies._parameters import decimal_range, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -273,32 +273,12 @@ def _read(path: Path, known: Sequence[str]) -> Mapping[str, object]:
         raise ArgumentError(
             f"--grid must be a named grid ({listed}) or a YAML file, got {str(path)!r}{hint}"
         )
-    try:
-        entries = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneKeyOnce)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ArgumentError(f"cannot read the grid file {path}: {error}") from error
+    entries = read_yaml(path, "grid")
     if not isinstance(entries, dict):
         raise ArgumentError(
             f"the grid file {path} must map each parameter to {_ENTRY}, got {entries!r}"
         )
     return entries
-
-
-class _OneKeyOnce(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, of which YAML would keep the last."""
-
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002 - the signature is PyYAML's
-    ) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                "while reading a mapping", node.start_mark, f"{twice!r} is given twice"
-            )
-        return super().construct_mapping(node, deep=deep)
 
 
 def _refuse_unknown(entries: Iterable[object], names: Sequence[str], grid: str) -> None:
