@@ -58,16 +58,16 @@ class _Pace:
 
     def __init__(self) -> None:
         self.stage = ""
-        self.since, self.base, self.counted = 0.0, 0, False
+        self.since, self.base, self.ticks = 0.0, 0, 0
 
     def turn(self, at: Progress) -> bool:
         """Tell whether `at` begins a stage."""
         new = at.stage != self.stage
-        # A continued search first counts what it finds finished; that is not its speed.
-        counted = "survivors" in at.facts
-        if new or (counted and not self.counted):
+        # A continued search first counts what it finds finished, and its first tile may wait for
+        # kernels to be compiled; neither is its speed.
+        self.ticks = 0 if new else self.ticks + 1
+        if self.ticks <= (2 if at.stage == "search" else 0):
             self.stage, self.since, self.base = at.stage, time.monotonic(), at.done
-        self.counted = counted
         return new
 
     def detail(self, at: Progress, *, brief: bool = False) -> str:

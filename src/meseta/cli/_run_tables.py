@@ -28,8 +28,8 @@ _GATES = {
 }
 _MOST_PLATEAUS = 12
 _LEGEND = (
-    "Profitable: share of all combinations there with a validation profit. Validation: median "
-    "profit of the candidates over all phases. Vault: profit of the centre in the vault."
+    "Over all combinations of the plateau's cells, validation profit summed over phases: "
+    "profitable is the share above zero, validation the median. Vault: the centre's profit in it."
 )
 
 
