@@ -228,13 +228,15 @@ def _code(inside: Any, capital: Any, outside: Any, levels: Levels) -> Any:
     earned = equity - capital
     profit = final - capital - earned
     ratio = profit / earned
-    passed = one
-    for k in range(levels.efficiency.size):
-        passed = passed + select(ratio > broadcast(levels.efficiency[k]), one, zero)
+    passed, below = one, zero
+    # Without a profit no efficiency above zero is reached and no drawdown lies below one.
+    if any_lane(profit > zero):
+        for k in range(levels.efficiency.size):
+            passed = passed + select(ratio > broadcast(levels.efficiency[k]), one, zero)
+        below = _passed(drawdown, levels.to_profit, profit)
     efficiency = select(earned > zero, passed, zero)
     small = ~(drawdown > broadcast(levels.min_drawdown))
-    all_profit = broadcast(float(levels.to_profit.size))
-    to_profit = select(small, all_profit, _passed(drawdown, levels.to_profit, profit))
+    to_profit = select(small, broadcast(float(levels.to_profit.size)), below)
     all_sample = broadcast(float(levels.to_in_sample.size))
     to_sample = select(small, all_sample, _passed(drawdown, levels.to_in_sample, is_drawdown))
     fewer = select(trades < is_trades, trades, is_trades)

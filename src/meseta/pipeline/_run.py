@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta._files import atomic_file, write_json
-from meseta.bars import load
+from meseta.bars import Finding, load
 from meseta.errors import RunError
 from meseta.export import refinement_ranges, write_config, write_ranges
 from meseta.pipeline._finalists import run_finalists
@@ -228,7 +228,9 @@ def _kept_bars(folder: RunFolder, old: dict[str, Any]) -> Bars:
     )
     if bars.fingerprint != data["fingerprint"]:
         raise RunError(f"{folder.bars} is not the series of this run; run again with --force")
-    return replace(bars, source=data["source"])
+    # The findings name rows of the source, not of the copy.
+    findings = tuple(Finding(**each) for each in data["warnings"])
+    return replace(bars, source=data["source"], warnings=findings)
 
 
 def _grid_of(old: dict[str, Any]) -> Grid:

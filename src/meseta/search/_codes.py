@@ -64,10 +64,10 @@ def needs_of(gates: Gates, levels: dict[str, tuple[float, ...]]) -> Needs:
     for name in LEVELS:
         value = getattr(gates, name)
         if value not in levels[name]:
-            listed = ", ".join(f"{level:g}" for level in levels[name])
+            first, second, *_, last = LEVELS[name]
             raise ArgumentError(
-                f"`{name}` must be one of the thresholds that the search remembered ({listed}), "
-                f"got {value:g}; for another one run the search again"
+                f"`{name}` must be a threshold that the search remembered ({first:g}, {second:g} "
+                f"and so on to {last:g}), got {value:g}; for another one run the search again"
             )
         places[name] = levels[name].index(value)
     if gates.min_trades > _MOST_TRADES:

@@ -14,6 +14,7 @@ from meseta.engine._chain import Levels
 from meseta.engine._entries import entry_tables
 from meseta.engine._fast import costs_of, prices_of
 from meseta.engine._marks import prepare_windows
+from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
     from meseta._types import IntArray
@@ -34,10 +35,12 @@ FORMAT = 1
 
 # Thresholds between which `rescore` can choose without another search.
 LEVELS = {
-    "min_efficiency": tuple(k / 20 for k in range(31)),
-    "max_drawdown_to_profit": (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0),
-    "max_drawdown_to_in_sample": (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 10.0),
+    "min_efficiency": tuple(k / 100 for k in range(201)),
+    "max_drawdown_to_profit": tuple(k / 20 for k in range(1, 101)),
+    "max_drawdown_to_in_sample": tuple(k / 10 for k in range(1, 101)),
 }
+# The scoring keeps one bit for each phase.
+_MOST_PHASES = 32
 # Entry sets in one tile: enough work to be worth a file, little enough to lose.
 _SETS_PER_TILE = 256
 
@@ -81,6 +84,11 @@ class Problem:
         Gate thresholds that are remembered, increasing, by the names of `LEVELS`.
     min_drawdown
         Money; drawdown gates are passed at or below it.
+
+    Raises
+    ------
+    ArgumentError
+        There are more phases than can be scored.
     """
 
     bars: Bars
@@ -91,6 +99,13 @@ class Problem:
     warmup: int
     levels: dict[str, tuple[float, ...]]
     min_drawdown: float
+
+    def __post_init__(self) -> None:
+        if len(self.windows) > _MOST_PHASES:
+            raise ArgumentError(
+                f"`phases` must be at most {_MOST_PHASES}, got {len(self.windows)}; "
+                "search some of them at a time"
+            )
 
     @cached_property
     def prices(self) -> Prices:

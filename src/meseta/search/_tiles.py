@@ -1,8 +1,8 @@
 """Tile files: the search's results, kept so that nothing has to be searched twice.
 
 A tile file holds a header line (JSON), then the arrays one after the other, each aligned to 64
-bytes, and is checked by a CRC-32 over the arrays. It is written to a temporary name and renamed,
-so a file with the right name is whole unless the disk or a person damaged it.
+bytes, and is checked by a CRC-32 over the arrays and their shapes. It is written to a temporary
+name and renamed, so a file with the right name is whole unless the disk or a person damaged it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["TileResult", "read_tile", "write_tile"]
 
 _ALIGN = 64
 _HEADER = 1 << 16
-_ARRAYS = ("oos", "codes", "table_of")
+_ARRAYS = {"oos": "<f4", "codes": "<u4", "table_of": "<i8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,11 @@ class TileResult:
 
 def write_tile(path: Path, result: TileResult, identity: str) -> None:
     """Write a tile atomically; `identity` is the fingerprint of the search."""
-    arrays = [np.ascontiguousarray(getattr(result, name)) for name in _ARRAYS]
-    crc = 0
-    for array in arrays:
-        crc = zlib.crc32(array.view(np.uint8).data, crc)
-    kinds = [(array.dtype.str, array.shape) for array in arrays]
-    header = json.dumps({"identity": identity, "crc": crc, "arrays": kinds}).encode()
+    arrays = [np.ascontiguousarray(getattr(result, name), kind) for name, kind in _ARRAYS.items()]
+    shapes = [array.shape for array in arrays]
+    header = {"identity": identity, "crc": _crc(shapes, arrays), "shapes": shapes}
     with atomic_file(path) as stream:
-        at = stream.write(header + b"\n")
+        at = stream.write(json.dumps(header).encode() + b"\n")
         for array in arrays:
             at += stream.write(b"\0" * (-at % _ALIGN))
             at += stream.write(array.view(np.uint8).data)
@@ -77,18 +74,19 @@ def read_tile(path: Path, identity: str, *, check: bool = True) -> TileResult | 
     try:
         with path.open("rb") as stream:
             header = json.loads(stream.readline(_HEADER))
-            arrays = _arrays(path, stream.tell(), header["arrays"])
-    except (OSError, ValueError, KeyError, TypeError):
+            shapes, expected, owner = (header[name] for name in ("shapes", "crc", "identity"))
+            arrays = _arrays(path, stream.tell(), shapes)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    if header["identity"] != identity or (check and _crc(arrays) != header["crc"]):
+    if owner != identity or (check and _crc(shapes, arrays) != expected):
         return None
     return TileResult(*arrays)
 
 
-def _arrays(path: Path, at: int, kinds: list[tuple[str, list[int]]]) -> list[Any]:
+def _arrays(path: Path, at: int, shapes: list[list[int]]) -> list[Any]:
     """Map each array on its own, so that one that is no longer needed leaves the memory."""
     found: list[Any] = []
-    for kind, shape in kinds:
+    for kind, shape in zip(_ARRAYS.values(), shapes, strict=True):
         at += -at % _ALIGN
         found.append(np.memmap(path, kind, "r", at, tuple(shape)))
         at += found[-1].nbytes
@@ -97,8 +95,8 @@ def _arrays(path: Path, at: int, kinds: list[tuple[str, list[int]]]) -> list[Any
     return found
 
 
-def _crc(arrays: list[Any]) -> int:
-    crc = 0
+def _crc(shapes: Any, arrays: list[Any]) -> int:
+    crc = zlib.crc32(json.dumps(shapes).encode())
     for array in arrays:
         crc = zlib.crc32(array.view(np.uint8).data, crc)
     return crc

@@ -1,0 +1,177 @@
+"""Searches small enough to simulate every combination bar by bar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from meseta.account import Account
+from meseta.engine import Window
+from meseta.engine._reference import simulate
+from meseta.search import Problem, SearchStore, candidates, levels_for, score, search
+from meseta.selection import Gates, PhaseTotals
+from meseta.strategies import find_strategy, load_grid
+from random_market import bars_of, walk_of
+
+FIELDS = ("is_pnl", "oos_pnl", "is_trades", "oos_trades", "is_maxdd", "oos_maxdd")
+LOOSE = Gates(
+    min_efficiency=0.1, max_drawdown_to_profit=3.0, max_drawdown_to_in_sample=5.0, min_trades=2
+)
+
+# Equal ratios of deviation and threshold (1 / 0.05 and 2 / 0.1), a threshold that never binds,
+# an input without effect, and three entry sets, so that lanes and pairs have remainders.
+WIDE_GRID = {
+    "atr_period": [5, 20],
+    "atr_multiplier": [1, 2.5],
+    "bb_length": [10, 30],
+    "bb_deviation": [1, 2],
+    "vol_threshold": [0.001, 0.05, 0.1],
+    "min_tightening": [0.3, 0.8],
+    "scaling_method": [0, 2],
+    "atr_buy_period": 4,
+    "atr_buy_multiplier": [0.1, 0.3, 0.6],
+    "atr_smooth_period": 3,
+    "equity_price_method": [0, 1],
+}
+# One entry set, two exit tables.
+NARROW_GRID = WIDE_GRID | {
+    "atr_period": 5,
+    "atr_multiplier": 2.5,
+    "bb_length": 10,
+    "vol_threshold": [0.05, 0.1],
+    "min_tightening": 0.3,
+    "scaling_method": 0,
+    "atr_buy_multiplier": 0.3,
+}
+# Indicators that begin within the windows, after them, and beyond the data.
+LATE_GRID = WIDE_GRID | {
+    "atr_period": [5, 90, 240, 400],
+    "bb_length": [10, 150],
+    "vol_threshold": [0.05, 0.1],
+    "atr_multiplier": 1,
+    "scaling_method": 1,
+    "atr_buy_period": [4, 120],
+    "atr_buy_multiplier": [0, 0.2],
+    "equity_price_method": 0,
+}
+WINDOWS = (
+    Window(0, 110, 170),
+    Window(80, 170, 230),
+    Window(130, 210, 280),
+    Window(170, 240, 300),
+)
+
+
+class World(NamedTuple):
+    """What is searched, and with which gates."""
+
+    problem: Problem
+    gates: Gates
+
+
+def world(grid, account, *, rows=None, gates=LOOSE, windows=WINDOWS, warmup=0):
+    """A search of a random walk of 300 bars around 100."""
+    strategy = find_strategy("atr_d_l")
+    rows = walk_of(11, 300, step=0.01, drift=0.12) if rows is None else rows
+    return World(
+        Problem(
+            bars=bars_of(rows),
+            strategy=strategy,
+            grid=load_grid(grid, strategy.parameters),
+            windows=windows,
+            account=account,
+            warmup=warmup,
+            levels=levels_for(gates),
+            min_drawdown=gates.min_drawdown,
+        ),
+        gates,
+    )
+
+
+TICKS = walk_of(5, 300, step=0.012, tick=1.0, level=60.0, drift=0.1)
+WORLDS = {
+    "plain": lambda: world(WIDE_GRID, Account(capital=10_000)),
+    "costs": lambda: world(
+        WIDE_GRID,
+        Account(capital=20_000, cost_per_share=0.02, commission=0.0004, slippage=0.03),
+        warmup=100,
+    ),
+    # The price moves around the capital, so a share is affordable at times.
+    "poor": lambda: world(
+        WIDE_GRID,
+        Account(capital=107, cost_per_share=0.01, commission=0.0002),
+        rows=walk_of(6, 300, step=0.01),
+        warmup=20,
+    ),
+    "fractions": lambda: world(
+        WIDE_GRID, Account(capital=37, lot=0.3, slippage=0.01), rows=TICKS, gates=Gates()
+    ),
+    "hundreds": lambda: world(
+        LATE_GRID, Account(capital=6_300, lot=100, commission=0.0001), rows=TICKS
+    ),
+    "narrow": lambda: world(NARROW_GRID, Account(), rows=TICKS),
+    "late": lambda: world(LATE_GRID, Account(capital=1e6), windows=WINDOWS[1:2]),
+    "drawdowns": lambda: world(
+        NARROW_GRID | {"atr_multiplier": [0.5, 1, 1.5, 2, 3, 4, 5, 6, 7]},
+        Account(capital=5000),
+        gates=Gates(min_efficiency=0.17, min_drawdown=180.0, max_drawdown_to_profit=0.4),
+    ),
+}
+
+
+class Brute(NamedTuple):
+    """Every combination, simulated bar by bar."""
+
+    totals: np.ndarray  # (combinations, phases, 6)
+    trades: list  # one hashable value for the trades of all phases, per combination
+
+    def phase_totals(self):
+        """The totals as the plain functions of the selection take them."""
+        return PhaseTotals(**{name: self.totals[:, :, k] for k, name in enumerate(FIELDS)})
+
+
+@cache
+def built(name):
+    """A world, built once."""
+    return WORLDS[name]()
+
+
+@cache
+def brute(name):
+    """What the reference engine makes of every combination and phase of a world."""
+    return brute_of(built(name).problem)
+
+
+def brute_of(problem):
+    """What the reference engine makes of every combination and phase."""
+    totals = np.empty((problem.grid.size, len(problem.windows), len(FIELDS)))
+    trades = []
+    for flat in range(problem.grid.size):
+        rules = problem.strategy.rules(problem.bars, problem.grid.point(flat), problem.warmup)
+        made = [simulate(problem.bars, rules, w, problem.account) for w in problem.windows]
+        totals[flat] = [run.report for run in made]
+        # Prices, bars and shares: a stop and a sale at the open may happen at the same price.
+        trades.append(tuple(tuple((*t[:6], t[7]) for t in run.trades) for run in made))
+    return Brute(totals, trades)
+
+
+def scored_in(folder, problem, gates, *, threads=1, required=2, limit=10**6):
+    """Search into a folder and score; return the scoring and the candidates."""
+    store = SearchStore(Path(folder), problem)
+    search(problem, store, threads=threads, required=required, gates=gates)
+    scored = score(problem, store, gates, required=required, limit=limit, threads=threads)
+    return scored, candidates(problem, scored, gates, threads)
+
+
+def digest(name, *, threads=1):
+    """A hash of everything that a search of a world finds."""
+    with tempfile.TemporaryDirectory() as folder:
+        scored, frame = scored_in(folder, *built(name), threads=threads)
+        text = json.dumps(scored.funnel) + frame.write_json() + str(scored.exit_tables)
+    return hashlib.sha256(text.encode()).hexdigest()
