@@ -123,10 +123,11 @@ def any_rules(draw, bars):
     def column(values):
         return np.array(draw(st.lists(values, min_size=count, max_size=count)), float)
 
+    factors = draw(st.sampled_from([[1.0], [0.5], [0.25, 0.5], [1.0, 0.5, 0.25, 0.1, 0.3, 1 / 3]]))
     return LongRules(
         level=np.maximum(bars.close + column(st.integers(-4, 4)), 1.0),
         shield=column(st.sampled_from([-1.0, 0.0, 1.0, 2.0, 2.5, 5.0, np.nan])),
         stop=bars.close - column(st.sampled_from([-1.0, 0.0, 1.0, 2.0, 3.0, 6.0, 50.0])),
-        tightening=column(st.sampled_from([1.0, 0.5, 0.25, 0.1, 0.3, 1 / 3])),
+        tightening=column(st.sampled_from(factors)),
         first=draw(st.integers(0, count + 2)),
     )

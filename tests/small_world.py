@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meseta.account import Account
+from meseta.bars import load
 from meseta.engine import Window
 from meseta.engine._reference import simulate
 from meseta.search import Problem, SearchStore, candidates, levels_for, score, search
@@ -75,13 +76,13 @@ class World(NamedTuple):
     gates: Gates
 
 
-def world(grid, account, *, rows=None, gates=LOOSE, windows=WINDOWS, warmup=0):
-    """A search of a random walk of 300 bars around 100."""
+def world(grid, account, *, rows=None, bars=None, gates=LOOSE, windows=WINDOWS, warmup=0):
+    """A search of some bars, or of a random walk of 300 bars around 100."""
     strategy = find_strategy("atr_d_l")
     rows = walk_of(11, 300, step=0.01, drift=0.12) if rows is None else rows
     return World(
         Problem(
-            bars=bars_of(rows),
+            bars=bars or bars_of(rows),
             strategy=strategy,
             grid=load_grid(grid, strategy.parameters),
             windows=windows,
@@ -94,6 +95,20 @@ def world(grid, account, *, rows=None, gates=LOOSE, windows=WINDOWS, warmup=0):
     )
 
 
+# Values of the named grids on real prices.
+REAL_GRID = {
+    "atr_period": [4, 52],
+    "atr_multiplier": [2, 14],
+    "bb_length": 25,
+    "bb_deviation": [1.5, 4],
+    "vol_threshold": [0.04, 0.32],
+    "min_tightening": 0.25,
+    "scaling_method": [0, 2],
+    "atr_buy_period": [8, 44],
+    "atr_buy_multiplier": [0.5, 3.5],
+    "atr_smooth_period": 6,
+    "equity_price_method": 0,
+}
 TICKS = walk_of(5, 300, step=0.012, tick=1.0, level=60.0, drift=0.1)
 WORLDS = {
     "plain": lambda: world(WIDE_GRID, Account(capital=10_000)),
@@ -117,6 +132,14 @@ WORLDS = {
     ),
     "narrow": lambda: world(NARROW_GRID, Account(), rows=TICKS),
     "late": lambda: world(LATE_GRID, Account(capital=1e6), windows=WINDOWS[1:2]),
+    "nasdaq": lambda: world(
+        REAL_GRID,
+        Account(capital=100_000, cost_per_share=0.02),
+        bars=load("sample:nasdaq").slice(0, 2600),
+        windows=(Window(100, 900, 1400), Window(700, 1500, 2000), Window(1300, 2100, 2600)),
+        gates=Gates(max_drawdown_to_profit=3.0),
+        warmup=100,
+    ),
     "drawdowns": lambda: world(
         NARROW_GRID | {"atr_multiplier": [0.5, 1, 1.5, 2, 3, 4, 5, 6, 7]},
         Account(capital=5000),

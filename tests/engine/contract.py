@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meseta.account import Account
     from meseta.bars import Bars
 
-EXAMPLES = 150
+EXAMPLES = 250
 ROUNDING = 1e-9
 
 

@@ -23,7 +23,7 @@ from meseta.selection import GATES, Gates, PhaseTotals, gate_masks
 from meseta.strategies import EntrySets, ExitFamily, LongRules
 from meseta.strategies._indicators import Tightenings, tightening
 from random_market import accounts, any_rules, tiny_bars, windows
-from small_world import LOOSE, WORLDS, brute, built
+from small_world import FIELDS, LOOSE, WORLDS, brute, built
 
 EVERY_WORLD = pytest.mark.parametrize("name", WORLDS)
 
@@ -81,39 +81,6 @@ def gate_choices(gates):
         yield replace(gates, min_trades=trades)
 
 
-def hangs_on_a_bit(totals, gates):
-    """Where a ratio is its threshold up to the rounding that drawdowns may differ by."""
-    near = np.zeros(totals.is_pnl.shape, bool)
-    for drawdown, limit in (
-        (totals.oos_maxdd, gates.max_drawdown_to_profit * totals.oos_pnl),
-        (totals.oos_maxdd, gates.max_drawdown_to_in_sample * totals.is_maxdd),
-        (totals.oos_maxdd, np.full_like(totals.oos_maxdd, gates.min_drawdown)),
-    ):
-        near |= np.isclose(drawdown, limit, rtol=1e-9, atol=0) & (drawdown > 0)
-    return near
-
-
-@EVERY_WORLD
-def test_codes_answer_the_gates(name):
-    problem, gates = built(name)
-    every = brute(name).phase_totals()
-    codes = np.empty(every.is_pnl.shape, np.uint32)
-    oos = np.empty(codes.shape, np.float32)
-    for tile in problem.tiles():
-        found = evaluate_tile(problem, tile)
-        for series, flats in flats_of(problem, tile):
-            table = found.table_of[series]
-            codes[flats], oos[flats] = found.codes[table][:, None], found.oos[table][:, None]
-    for choice in gate_choices(gates):
-        plain = gate_masks(every, choice)
-        coded = passes(codes, oos, needs_of(choice, problem.levels))
-        near = hangs_on_a_bit(every, choice)
-        assert tuple(plain) == tuple(coded) == GATES
-        assert near.mean() < 0.02
-        for gate, mask in plain.items():
-            assert np.array_equal(mask[~near], coded[gate][~near]), (choice, gate)
-
-
 def walked(problem, family):
     """Totals and fingerprints of all pairs of a family, shapes (series, sets, W, 6) and (..)."""
     slippage = problem.account.slippage
@@ -125,6 +92,33 @@ def walked(problem, family):
         slippage,
     )  # fmt: skip
     return totals.reshape(many, sets, -1, 6), prints.reshape(many, sets)
+
+
+def phase_totals(totals):
+    """Rows of (combinations, phases, 6) as the plain functions of the selection take them."""
+    return PhaseTotals(**{name: totals[:, :, k] for k, name in enumerate(FIELDS)})
+
+
+@EVERY_WORLD
+def test_codes_answer_the_gates(name):
+    # Exactly, from the scalar chains' totals, which the next test compares with the reference.
+    problem, gates = built(name)
+    phases, totals, codes, oos = len(problem.windows), [], [], []
+    for tile in problem.tiles():
+        found = evaluate_tile(problem, tile)
+        pairs, _ = walked(problem, problem.families[tile.family])
+        totals.append(pairs.reshape(-1, phases, len(FIELDS)))
+        codes.append(found.codes[found.table_of].reshape(-1, phases))
+        oos.append(found.oos[found.table_of].reshape(-1, phases))
+    every = phase_totals(np.concatenate(totals))
+    code, profit = np.concatenate(codes), np.concatenate(oos)
+    assert len(code) == len(every.is_pnl) > 0
+    for choice in gate_choices(gates):
+        plain = gate_masks(every, choice)
+        coded = passes(code, profit, needs_of(choice, problem.levels))
+        assert tuple(plain) == tuple(coded) == GATES
+        for gate, mask in plain.items():
+            assert np.array_equal(mask, coded[gate]), (choice, gate)
 
 
 @EVERY_WORLD
@@ -189,6 +183,10 @@ def test_worlds_are_what_they_are_meant_to_be():
         assert mixed > 3
 
 
+# Ratios that whole prices reach exactly.
+REMEMBERED = ((0.0, 0.25, 0.5, 1.0, 2.0), (0.5, 1.0, 2.0), (0.5, 1.0, 2.0, 3.0))
+
+
 def column(draw, values, count):
     return np.array(draw(st.lists(st.sampled_from(values), min_size=count, max_size=count)))
 
@@ -223,7 +221,7 @@ def money_and_bars(simulations):
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=300)
 def test_any_rules_through_the_lanes(data):
     bars = data.draw(tiny_bars(), label="bars")
     sets, family = data.draw(many_rules(bars), label="rules")
@@ -232,7 +230,7 @@ def test_any_rules_through_the_lanes(data):
     prices, cuts, slippage = prices_of(bars), prepare_windows(bars.close, spans), account.slippage
     tables = prepare_family(family, entry_tables(sets, prices, slippage), prices, slippage)
     many, entries = family.series.many, len(sets.offset)
-    levels = (np.array([0.0, 0.5]), np.array([0.5, 1.0]), np.array([1.0, 3.0]))
+    levels = tuple(np.array(each) for each in REMEMBERED)
     oos, codes, table_of = search_family(
         tables, family.series, np.arange(entries), prices, cuts, costs_of(account),
         Levels(*levels, account.capital / 50), slippage,
@@ -251,7 +249,7 @@ def test_any_rules_through_the_lanes(data):
         np.testing.assert_allclose(
             totals[n, :, 4:], reports[:, 4:], rtol=1e-9, atol=1e-12 * account.capital
         )
-        codes_tell(codes[table_of[s], e], reports, levels, account.capital / 50)
+        codes_tell(codes[table_of[s], e], totals[n], account.capital / 50)
         behaviours.add((int(prints[n]), money_and_bars(made)))
     assert len({mark for mark, _ in behaviours}) == len(behaviours)
     assert len({trades for _, trades in behaviours}) == len(behaviours)
@@ -267,25 +265,20 @@ def rules_of(sets, family, s, e):
     return LongRules(sets.level[e], family.shield, family.stop, factor, first)
 
 
-def codes_tell(codes, reports, levels, min_drawdown):
-    """Assert the four counts of a code, but for drawdowns on a threshold."""
-    names = ("min_efficiency", "max_drawdown_to_profit", "max_drawdown_to_in_sample")
-    gates = {"efficiency": 0, "drawdown_to_profit": 1, "drawdown_to_in_sample": 2}
-    shaped = PhaseTotals(
-        is_pnl=reports[:, :1], oos_pnl=reports[:, 1:2], is_trades=reports[:, 2:3],
-        oos_trades=reports[:, 3:4], is_maxdd=reports[:, 4:5], oos_maxdd=reports[:, 5:6],
-    )  # fmt: skip
+def codes_tell(codes, totals, min_drawdown):
+    """Assert the four counts of a code from the totals of the same chain."""
+    names = tuple(LEVELS)
+    gates = ("efficiency", "drawdown_to_profit", "drawdown_to_in_sample")
+    shaped = phase_totals(totals[None])
     found = (codes & 255, (codes >> 8) & 255, (codes >> 16) & 255)
-    fewer = np.minimum(reports[:, 2], reports[:, 3])
-    assert np.array_equal(codes >> 24, np.minimum(fewer, 255))
-    assert np.array_equal(found[0] > 0, reports[:, 0] > 0)
-    for gate, k in gates.items():
-        for place, level in enumerate(levels[k]):
-            choice = Gates(**{names[k]: level}, min_drawdown=min_drawdown)
-            expected = gate_masks(shaped, choice)[gate][:, 0]
-            need = place + 2 if k == 0 else len(levels[k]) - place
-            near = hangs_on_a_bit(shaped, choice)[:, 0]
-            assert np.array_equal((found[k] >= need)[~near], expected[~near])
+    assert np.array_equal(codes >> 24, np.minimum(totals[:, 2], totals[:, 3]))
+    assert np.array_equal(found[0] > 0, totals[:, 0] > 0)
+    for k, (name, gate) in enumerate(zip(names, gates, strict=True)):
+        for place, level in enumerate(REMEMBERED[k]):
+            choice = Gates(**{name: level}, min_drawdown=min_drawdown)
+            expected = gate_masks(shaped, choice)[gate][0]
+            need = place + 2 if k == 0 else len(REMEMBERED[k]) - place
+            assert np.array_equal(found[k] >= need, expected)
 
 
 def test_trades_are_counted_up_to_255():

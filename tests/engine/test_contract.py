@@ -40,7 +40,7 @@ class TestAtrDLong(StrategyContract):
 
 
 @given(st.data())
-@settings(max_examples=400)
+@settings(max_examples=600)
 def test_engines_agree_on_any_rules(data):
     bars = data.draw(tiny_bars(), label="bars")
     rules = data.draw(any_rules(bars), label="rules")

@@ -144,6 +144,17 @@ def test_tightening_shrinks_the_amount(engine):
 
 
 @ENGINES
+def test_the_smallest_factor_may_just_touch(engine):
+    # Distance 3 - (-9) = 12, a quarter of it is 3: highest price 4, stop at 1, the low.
+    rows = [(3, 3.5, 2, 3), (3, 4, 2, 3), (3, 3.5, 1, 1.25), (2, 2, 2, 2)]
+    made = only(run(engine, rows, levels={0: 3}, stops={1: -9}, tightening={1: 0.25}))
+    assert (made.exit_bar, made.exit, made.reason) == (2, 1, "trail")
+    tighter = {1: math.nextafter(0.25, 1), 3: 0.25}
+    made = only(run(engine, rows, levels={0: 3}, stops={1: -9}, tightening=tighter))
+    assert made.reason == "end"
+
+
+@ENGINES
 def test_the_final_stop_never_falls(engine):
     rows = [SIGNAL, HELD, (103, 106, 102.5, 105), (104, 104, 100.5, 101)]
     # After bar 2: final stop still 100, amount 5, highest price 106: stop at 101.
@@ -268,6 +279,9 @@ def test_one_entry_on_a_bar_and_the_next_decision_at_its_close(engine):
         (306, 3, 3),
         (50, 0.25, 0.25),
         (25.4, 0.25, None),
+        # By price, then by lot: 30.6 / 102 / 0.1 is a bit less than 3, 51 / 102 / 0.1 is 5.
+        (30.6, 0.1, 0.2),
+        (51, 0.1, 0.5),
     ],
 )
 def test_size_is_whole_lots_at_the_stop_level(engine, capital, lot, shares):

@@ -169,6 +169,7 @@ def test_no_candidate_at_all(tmp_path):
     scored, frame = scored_in(tmp_path, problem, gates)
     assert frame.height == scored.funnel["candidates"] == scored.funnel["stable"] == 0
     assert scored.funnel["valid_in"]["0"] == problem.grid.size
+    assert (scored.funnel["required"], scored.funnel["relaxed"]) == (2, False)
     assert frame.columns == scored_in(tmp_path, *built("plain"))[1].columns
 
 

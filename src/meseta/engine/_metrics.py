@@ -32,6 +32,10 @@ METRICS = (
     "costs",
 )
 
+# Logarithm of the largest growth a year that is told: a jump within minutes would be more than a
+# number can hold.
+_MOST_GROWTH = 700.0
+
 
 def metrics(
     simulation: Simulation, capital: float, bars_per_year: float
@@ -88,7 +92,7 @@ def metrics(
 
 
 def _growth(final: float, capital: float, years: float) -> float | None:
-    if final <= 0 or years <= 0:
+    if final <= 0 or years <= 0 or math.log(final / capital) / years > _MOST_GROWTH:
         return None
     return (math.pow(final / capital, 1 / years) - 1) * 100
 
