@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meseta.account import Account
+from meseta.engine import Window
 from meseta.engine._chain import Levels
 from meseta.engine._entries import entry_tables
 from meseta.engine._family import prepare_family, search_family, walk_family
@@ -22,7 +24,7 @@ from meseta.search._problem import LEVELS
 from meseta.selection import GATES, Gates, PhaseTotals, gate_masks
 from meseta.strategies import EntrySets, ExitFamily, LongRules
 from meseta.strategies._indicators import Tightenings, tightening
-from random_market import accounts, any_rules, tiny_bars, windows
+from random_market import accounts, any_rules, bars_of, tiny_bars, windows
 from small_world import FIELDS, LOOSE, WORLDS, brute, built
 
 EVERY_WORLD = pytest.mark.parametrize("name", WORLDS)
@@ -279,6 +281,29 @@ def codes_tell(codes, totals, min_drawdown):
             expected = gate_masks(shaped, choice)[gate][0]
             need = place + 2 if k == 0 else len(REMEMBERED[k]) - place
             assert np.array_equal(found[k] >= need, expected)
+
+
+def test_a_ratio_on_its_threshold_does_not_pass():
+    # Ten shares from 100: in-sample 1000, 1050, 1000, 1200, out-of-sample 1100, 1300. Efficiency
+    # 100 / 200, drawdowns 50 and 100: each is one of the thresholds.
+    closes = [100, 105, 100, 120, 110, 130]
+    opens = [100, *closes[:-1]]
+    rows = [(o, max(o, c), min(o, c), c) for o, c in zip(opens, closes, strict=True)]
+    bars, count = bars_of(rows), len(rows)
+    levels = np.array([[100.0] + [1e6] * (count - 1)])
+    zero, never = np.zeros(1, np.int64), np.full(count, -1e6)
+    series = Tightenings(np.ones((1, count)), zero, np.ones(1), zero, np.ones(1))
+    family = ExitFamily(never, never, series, zero, zero, zero)
+    prices, cuts = prices_of(bars), prepare_windows(bars.close, [Window(0, 4, 6)])
+    sets = EntrySets(levels, zero, zero)
+    tables = prepare_family(family, entry_tables(sets, prices, 0.0), prices, 0.0)
+    remembered = Levels(*(np.array(each) for each in REMEMBERED), 0.0)
+    oos, codes, _ = search_family(
+        tables, series, zero, prices, cuts, costs_of(Account(capital=1000)), remembered, 0.0
+    )
+    assert oos.tolist() == [[[100.0]]]
+    code = int(codes[0, 0, 0])
+    assert (code & 255, code >> 8 & 255, code >> 16 & 255, code >> 24) == (3, 1, 1, 1)
 
 
 def test_trades_are_counted_up_to_255():

@@ -174,21 +174,24 @@ def test_no_candidate_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "axes",
+    ("name", "axes"),
     [
-        ("atr_multiplier", "atr_buy_multiplier"),
-        ("atr_buy_multiplier", "atr_period"),
-        ("bb_length", "min_tightening"),
-        ("equity_price_method", "vol_threshold"),
-        ("atr_buy_multiplier", "equity_price_method"),
-        ("atr_buy_period", "scaling_method"),
+        ("plain", ("atr_multiplier", "atr_buy_multiplier")),
+        ("plain", ("atr_buy_multiplier", "atr_period")),
+        ("plain", ("bb_length", "min_tightening")),
+        ("plain", ("equity_price_method", "vol_threshold")),
+        ("plain", ("atr_buy_multiplier", "equity_price_method")),
+        ("plain", ("atr_buy_period", "scaling_method")),
+        # Some combinations never trade: a profit of zero is none.
+        ("hundreds", ("atr_period", "atr_buy_period")),
+        ("poor", ("min_tightening", "bb_length")),
     ],
 )
-def test_lattice_counts_every_combination(axes, searched):
-    problem = built("plain").problem
+def test_lattice_counts_every_combination(name, axes, searched):
+    problem = built(name).problem
     grid = problem.grid
-    lattice = Lattice(problem, searched("plain")[0], axes)
-    profit = brute("plain").totals[:, :, 1].astype(np.float32).astype(float)
+    lattice = Lattice(problem, searched(name)[0], axes)
+    profit = brute(name).totals[:, :, 1].astype(np.float32).astype(float)
     total = profit[:, 0] + profit[:, 1] + profit[:, 2] + profit[:, 3]
     shape = tuple(len(grid.values[axis]) for axis in axes)
     many, profitable = np.zeros(shape, int), np.zeros(shape, int)
