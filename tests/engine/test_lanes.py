@@ -73,6 +73,13 @@ def choose(a, b, out):
 
 
 @kernel
+def choose_whole(a, b, out):
+    one, two = load(a, 0), load(b, 0)
+    store(out, 0, select(one < two, one, two))
+    store(out, LANES, select(one >= two, one, two))
+
+
+@kernel
 def scalars(a, b):
     return larger(a, b), floor(a)
 
@@ -168,13 +175,6 @@ def test_comparisons_and_sums_of_whole_numbers(a, b):
     choose_whole(a, b, choose_out)
     same_bits(choose_out[:LANES], np.where(a < b, a, b))
     same_bits(choose_out[LANES:], np.where(a >= b, a, b))
-
-
-@kernel
-def choose_whole(a, b, out):
-    one, two = load(a, 0), load(b, 0)
-    store(out, 0, select(one < two, one, two))
-    store(out, LANES, select(one >= two, one, two))
 
 
 @pytest.mark.parametrize("lane", range(LANES))
