@@ -273,3 +273,11 @@ def test_scoring_refuses_a_search_with_a_gap(tmp_path, small_tiles):
     file.write_bytes(whole)
     scored = score(problem, store, gates, required=2, limit=9, threads=1)
     assert candidates(problem, scored, gates, 1).height == 9
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
+    store = SearchStore(tmp_path, built("plain").problem)
+    left = tmp_path / ".family00000-sets00000.tile.0123456789ab.part"
+    left.write_bytes(b"half")
+    store.begin()
+    assert not left.exists()

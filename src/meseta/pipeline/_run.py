@@ -242,7 +242,8 @@ def _identity(folder: RunFolder) -> dict[str, Any]:
     path = folder.tiles / "search.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        _ = found["levels"], found["min_drawdown"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} is missing or damaged, so the search cannot be used; run again with --force"
         ) from error

@@ -47,7 +47,9 @@ class SearchStore:
         return self.folder / f"{tile.name}.tile"
 
     def begin(self) -> None:
-        """Write what is searched beside the tiles."""
+        """Write what is searched beside the tiles, and remove what a killed process left."""
+        for part in self.folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
         write_json(self.folder / _IDENTITY, self.problem.identity())
 
     def read(self, tile: Tile, *, check: bool = False) -> TileResult | None:
