@@ -7,7 +7,7 @@ on whatever the processor has: one 512-bit register, two of 256 bits, or four of
 operation is the IEEE operation on each lane, so the lanes give the scalar kernel's bits.
 
 Rows are fetched whole: a table row is eight 64-bit words in one cache line, read with one load
-per lane and turned by shuffles into one vector per column, which costs less than five gathers.
+per lane and turned by shuffles into one vector per column, so that a line is fetched once.
 Whole numbers in such a row are stored as their bits and read back with `as_int`.
 """
 
