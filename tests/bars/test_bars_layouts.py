@@ -262,8 +262,10 @@ def test_bars_survive_both_frames_and_parquet(tmp_path: Path):
 def test_other_sources_are_refused():
     with pytest.raises(ArgumentError, match=r"`source` must be a path.*got list"):
         load([1, 2])
-    with pytest.raises(ArgumentError, match=r"'sample:nasdaq' or 'sample:sp500'.*got 'gold'"):
-        load("sample:gold")
+    known = "'sample:nasdaq', 'sample:sp500', 'sample:nasdaq-3x' or 'sample:sp500-3x'"
+    for name in ("gold", "gold-3x", "nasdaq-3x-3x", "-3x", ""):
+        with pytest.raises(ArgumentError, match=f"{known}.*got '{name}'"):
+            load(f"sample:{name}")
 
 
 # Times

@@ -6,5 +6,6 @@ from meseta.bars._bars import Bars, Calendar
 from meseta.bars._check import Report, check
 from meseta.bars._finding import Finding
 from meseta.bars._load import load
+from meseta.bars._pair import Alignment, pair
 
-__all__ = ["Bars", "Calendar", "Finding", "Report", "check", "load"]
+__all__ = ["Alignment", "Bars", "Calendar", "Finding", "Report", "check", "load", "pair"]

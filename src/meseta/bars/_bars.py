@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from meseta.bars._faults import Columns
     from meseta.bars._finding import Finding
+    from meseta.bars._pair import Alignment
     from meseta.bars._size import BarSize
 
 __all__ = ["Bars", "Calendar", "Stamp", "annual_rate", "session_dates"]
@@ -61,8 +62,8 @@ class Bars:
     """Validated bars of one market, immutable.
 
     Make them with `meseta.bars.load` or `Bars.from_arrays`, which validate; the plain
-    constructor trusts its arguments. Two `Bars` hold the same market data when their
-    `fingerprint` is the same.
+    constructor trusts its arguments, but for the times of `second`. Two `Bars` hold the same
+    market data when their `fingerprint` is the same.
 
     Parameters
     ----------
@@ -89,6 +90,17 @@ class Bars:
         What looks wrong without being impossible. A slice keeps those of the whole series.
     bars_per_year
         See `Calendar`.
+    second
+        A companion that a strategy reads and never trades, with the same times and no second
+        of its own; None where there is none. `meseta.bars.pair` makes it.
+    alignment
+        What joining with `second` left out; None where there is none. A slice keeps that of
+        the whole series.
+
+    Raises
+    ------
+    ArgumentError
+        `second` has other times, or a second of its own.
     """
 
     name: str
@@ -106,6 +118,19 @@ class Bars:
     source: str | None
     warnings: tuple[Finding, ...]
     bars_per_year: float
+    second: Bars | None = None
+    alignment: Alignment | None = None
+
+    def __post_init__(self) -> None:
+        if self.second is None:
+            return
+        if self.second.second is not None:
+            raise ArgumentError("`second` must have no second series of its own")
+        if not np.array_equal(self.time, self.second.time):
+            raise ArgumentError(
+                "`second` must have the times of the bars that it goes with; "
+                "join the two with meseta.bars.pair"
+            )
 
     @classmethod
     def from_arrays(
@@ -167,7 +192,8 @@ class Bars:
 
     def __repr__(self) -> str:
         first, last = clock(self.time[0]), clock(self.time[-1])
-        return f"Bars({self.name!r}, {len(self)} x {self.bar_size}, {first} to {last})"
+        names = repr(self.name) + (f" with {self.second.name!r}" if self.second else "")
+        return f"Bars({names}, {len(self)} x {self.bar_size}, {first} to {last})"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Unpickled arrays come back writeable.
@@ -178,12 +204,17 @@ class Bars:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over times, prices and volume, hexadecimal; the name plays no part."""
+        """SHA-256 over times, prices and volume, hexadecimal; the name plays no part.
+
+        Where there is a second series, its own fingerprint (32 bytes) is hashed at the end.
+        """
         digest = hashlib.sha256(b"bars" if self.volume is None else b"bars with volume")
         digest.update(self.time.astype("<i8").tobytes())
         columns = [getattr(self, price) for price in PRICES]
         for column in columns if self.volume is None else [*columns, self.volume]:
             digest.update(column.astype("<f8").tobytes())
+        if self.second is not None:
+            digest.update(bytes.fromhex(self.second.fingerprint))
         return digest.hexdigest()
 
     @cached_property
@@ -203,7 +234,9 @@ class Bars:
         return _years(self.time)
 
     def slice(self, a: int, z: int) -> Bars:
-        """Rows `a` to `z - 1` as views; bar size, zone, warnings and bars per year are kept.
+        """Rows `a` to `z - 1` as views, those of `second` with them.
+
+        Bar size, zone, warnings, alignment and bars per year are kept.
 
         Raises
         ------
@@ -217,10 +250,14 @@ class Bars:
             )
         cut = {field: getattr(self, field)[a:z] for field in ("time", *PRICES)}
         volume = None if self.volume is None else self.volume[a:z]
-        return replace(self, **cut, volume=volume)
+        second = None if self.second is None else self.second.slice(a, z)
+        return replace(self, **cut, volume=volume, second=second)
 
     def to_polars(self) -> pl.DataFrame:
-        """Columns time (naive), open, high, low, close, volume; volume null where unknown."""
+        """Columns time (naive), open, high, low, close, volume; volume null where unknown.
+
+        The second series is left out; it has a `to_polars` of its own.
+        """
         import polars as pl
 
         columns = {field: pl.Series(getattr(self, field)) for field in ("time", *PRICES)}
@@ -230,7 +267,7 @@ class Bars:
     def to_pandas(self) -> pd.DataFrame:
         """Columns open, high, low, close, volume over a naive DatetimeIndex called time.
 
-        Volume is NaN where unknown.
+        Volume is NaN where unknown. The second series is left out.
         """
         import pandas as pd
 

@@ -29,13 +29,17 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What the caller or the layout says about bars, beside the numbers."""
+    """What the caller or the layout says about bars, beside the numbers.
+
+    `notes` are findings about the source as such; they come before those about its numbers.
+    """
 
     name: str
     timezone: str
     stamp: Stamp
     allow_nonpositive: bool
     source: str | None
+    notes: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         if self.stamp not in {"open", "close"}:
@@ -71,18 +75,19 @@ def build(columns: Columns, label: Label) -> Bars:
 
 def judge(columns: Columns, label: Label) -> Verdict:
     """Find all faults and suspicious things; suspicions are sought in the sound rows alone."""
+    notes = label.notes
     if not len(columns.time):
-        return Verdict(None, (whole("empty", "the source holds no bars"),), ())
+        return Verdict(None, (whole("empty", "the source holds no bars"),), notes)
     faults = find_faults(columns, allow_nonpositive=label.allow_nonpositive)
     sound = columns.keep(~faults.rows) if faults.findings else columns
     in_order = len(sound.time) and bool(np.all(steps_of(sound.order) > 0))
     if not in_order:
-        return Verdict(None, faults.findings, ())
+        return Verdict(None, faults.findings, notes)
     try:
         size = infer_size(sound.time)
     except DataError as error:
-        return Verdict(None, (*faults.findings, whole("bar_size", str(error))), ())
-    suspicions = find_suspicions(sound, size, label.stamp)
+        return Verdict(None, (*faults.findings, whole("bar_size", str(error))), notes)
+    suspicions = (*notes, *find_suspicions(sound, size, label.stamp))
     if faults.findings:
         return Verdict(None, faults.findings, suspicions)
     bars = Bars(

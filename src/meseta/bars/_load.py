@@ -34,9 +34,12 @@ def load(
     source
         Path of a CSV file (separated by comma, tab, semicolon or blanks; plain or gzipped), a
         TradeStation chart export, a Binance kline file or a Parquet file; ``"sample:nasdaq"``
-        or ``"sample:sp500"`` (daily, 1999 to 2018); ``"-"`` for CSV on standard input; or a
-        pandas or Polars frame. Columns are found by name in any case and order, and others
-        are ignored: prices are taken as they stand, never adjusted.
+        or ``"sample:sp500"`` (daily, 1999 to 2018); ``"sample:nasdaq-3x"`` or
+        ``"sample:sp500-3x"``, a leveraged fund made up from the sample (three times its daily
+        return less 0.95 % a year, begun at 100, without volume), as name and warnings say;
+        ``"-"`` for CSV on standard input; or a pandas or Polars frame. Columns are found by
+        name in any case and order, and others are ignored: prices are taken as they stand,
+        never adjusted.
     name
         What reports call the market; the file name without extensions by default.
     timezone

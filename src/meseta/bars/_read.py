@@ -13,6 +13,7 @@ from meseta.bars._build import Label
 from meseta.bars._faults import Columns
 from meseta.bars._finding import and_more
 from meseta.bars._layout import find_layout
+from meseta.bars._leverage import leverage
 from meseta.bars._sources import open_source
 from meseta.bars._times import check_order, read_times
 
@@ -76,7 +77,8 @@ def read(source: Any, options: Options) -> tuple[Columns, Label]:
         allow_nonpositive=options.allow_nonpositive,
         source=opened.origin,
     )
-    return _columns(table, layout, moments, zone), label
+    columns = _columns(table, layout, moments, zone)
+    return leverage(columns, label, opened.leveraged) if opened.leveraged else (columns, label)
 
 
 def _columns(table: Table, layout: Layout, moments: Moments, zone: str) -> Columns:

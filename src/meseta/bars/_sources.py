@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Source", "describe", "open_source"]
 
 SAMPLES = {"nasdaq": "data/nasdaq/nasdaq.csv.gz", "sp500": "data/sp500/sp500.csv.gz"}
+LEVERAGED = "-3x"
 SAMPLE = "sample:"
 EXTENSIONS = (".gz", ".csv", ".txt", ".tsv", ".parquet")
 PARQUET = b"PAR1"
@@ -28,13 +29,18 @@ PARQUET = b"PAR1"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Source:
-    """A table and what its origin says about it."""
+    """A table and what its origin says about it.
+
+    `leveraged` is the sample from whose prices those of a leveraged fund are to be made up;
+    None where the table's prices are the ones asked for.
+    """
 
     table: Table
     name: str
     origin: str
     zone: str | None = None
     date_order: DateOrder | None = None
+    leveraged: str | None = None
 
 
 def describe(source: Any) -> str:
@@ -71,15 +77,24 @@ def open_source(source: Any) -> Source:
 
 
 def _sample(name: str) -> Source:
-    if name not in SAMPLES:
-        known = " or ".join(f"'{SAMPLE}{known}'" for known in SAMPLES)
+    base = name.removesuffix(LEVERAGED)
+    if base not in SAMPLES:
+        names = [f"'{SAMPLE}{known}{tail}'" for tail in ("", LEVERAGED) for known in SAMPLES]
+        known = f"{', '.join(names[:-1])} or {names[-1]}"
         raise ArgumentError(f"`source` must be {known} where it is a sample, got {name!r}")
     # The package is large and slow to import; only the place of its files is asked for.
     package = importlib.util.find_spec("arch")
     if package is None or package.origin is None:
         raise DataError("the samples come with the package arch; install it: pip install arch")
-    table = read_text(_bytes(Path(package.origin).parent / SAMPLES[name]))
-    return Source(table, name, SAMPLE + name, zone="America/New_York", date_order="mdy")
+    table = read_text(_bytes(Path(package.origin).parent / SAMPLES[base]))
+    return Source(
+        table,
+        name,
+        SAMPLE + name,
+        zone="America/New_York",
+        date_order="mdy",
+        leveraged=None if base == name else SAMPLE + base,
+    )
 
 
 def _file(path: Path, origin: str) -> Source:
