@@ -29,7 +29,7 @@ import psutil
 
 import meseta as ms
 from bar_by_bar import simulate_many, simulate_parameters
-from meseta.engine._family import prepare_family, walk_family
+from meseta.engine import backtest
 from meseta.search import Problem, SearchStore, levels_for, search
 from meseta.selection import Gates
 from meseta.strategies import find_strategy, load_grid
@@ -42,12 +42,12 @@ from meseta.strategies._indicators import (
 from meseta.walkforward import plan_phases
 
 BARS = 2665
-SAMPLE = 2_000
+SAMPLE = 1_000
 FIRST_TILE = """
 import time; begin = time.perf_counter()
 import sys; sys.path.insert(0, {here!r})
 from search import problem_of
-from meseta.search._exhaustive import evaluate_tile
+from meseta.search._walks import evaluate_tile
 problem = problem_of("phase1_slim")
 evaluate_tile(problem, problem.tiles()[0])
 print(time.perf_counter() - begin)
@@ -92,19 +92,19 @@ def million(problem: Problem) -> dict[str, object]:
 
 
 def sample(problem: Problem) -> np.ndarray:
-    """Return random combinations as numbers of entry set, exit family and tightening series."""
+    """Return random combinations as numbers of entry set, stop distance and tightening series."""
     rng = np.random.default_rng(1)
-    families = problem.families
-    bounds = (len(problem.entry_sets.offset), len(families), families[0].series.many)
+    bounds = (problem.entries.size, problem.stops.size, problem.series.kinds.many)
     return np.column_stack([rng.integers(0, bound, SAMPLE) for bound in bounds])
 
 
 def plain_series(problem: Problem, which: np.ndarray) -> tuple[float, np.ndarray]:
     """Time the plain kernel with series computed beforehand; seconds for a walk, and totals."""
-    families, windows = problem.families, np.array(problem.windows)
-    stops = np.array([family.stop for family in families])
-    shields = np.array([family.shield for family in families])
-    given = (*problem.prices, problem.entry_sets.level, shields, stops, stored(families[0].series))
+    study, windows = problem.study, np.array(problem.windows)
+    levels = np.array([study.orders(p)[0].level for p in problem.entries.points()])
+    guards = [study.protections(p)[0] for p in problem.stops.points()]
+    stops, shields = (np.array([getattr(g, name) for g in guards]) for name in ("stop", "shield"))
+    given = (*problem.ground.sides[0][:4], levels, shields, stops, stored(problem.series.kinds))
     rest = (problem.warmup, windows, costs_of(problem))
     simulate_many(*given, which[:2], *rest)
     began = time.perf_counter()
@@ -121,8 +121,9 @@ def stored(series: Tightenings) -> np.ndarray:
 def plain_parameters(problem: Problem, which: np.ndarray) -> tuple[float, np.ndarray]:
     """Time the plain kernel with series computed for each combination and window."""
     points = np.array([list(problem.grid.point(flat_of(problem, row)).values()) for row in which])
-    ranges = true_range(*problem.prices[1:])
-    given = (*problem.prices, ranges, average_true_range(ranges, 70))
+    prices = problem.ground.sides[0][:4]
+    ranges = true_range(*prices[1:])
+    given = (*prices, ranges, average_true_range(ranges, 70))
     windows = np.array(problem.windows)
     rest = (problem.warmup, windows, costs_of(problem))
     simulate_parameters(*given, points[:2], *rest)
@@ -137,23 +138,22 @@ def costs_of(problem: Problem) -> tuple[float, ...]:
 
 
 def flat_of(problem: Problem, row: np.ndarray) -> int:
-    family = problem.families[row[1]]
-    exit_set = int(np.flatnonzero(family.member == row[2])[0])
-    return int(problem.entry_sets.offset[row[0]] + family.offset[exit_set])
+    exit_set = int(np.flatnonzero(problem.series.member == row[2])[0])
+    return int(
+        problem.entries.offsets[row[0]]
+        + problem.stops.offsets[row[1]]
+        + problem.factors.offsets[exit_set]
+    )
 
 
 def fast_totals(problem: Problem, which: np.ndarray) -> np.ndarray:
     """Return the fast engine's totals of the same combinations."""
     totals = np.empty((len(which), len(problem.windows), 6))
-    for number in np.unique(which[:, 1]):
-        rows = np.flatnonzero(which[:, 1] == number)
-        rows = rows[np.argsort(which[rows, 2], kind="stable")]
-        family = problem.families[number]
-        tables = prepare_family(family, problem.entries, problem.prices, problem.account.slippage)
-        totals[rows], _ = walk_family(
-            tables, family.series, (which[rows, 2], which[rows, 0]), problem.prices,
-            problem.cuts, problem.costs, problem.account.slippage,
-        )  # fmt: skip
+    for k, row in enumerate(which):
+        values = problem.grid.point(flat_of(problem, row))
+        for w, window in enumerate(problem.windows):
+            made = backtest(problem.bars, problem.strategy, values, window, problem.account)
+            totals[k, w] = made.report
     return totals
 
 

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 from meseta.account import Account
 from meseta.bars import Bars
 from meseta.engine import Window
-from meseta.strategies import LongRules
+from meseta.strategies import FLAT, LONG, SHORT, Orders, Protection, Rules
 
 FIRST_DAY = np.datetime64("2000-01-03", "us")
 DAY = np.timedelta64(1, "D")
 
 
-def bars_of(rows, name="bars"):
+def bars_of(rows, name="bars", **how):
     """Daily bars from rows of open, high, low, close."""
     columns = np.asarray(rows, dtype=float).reshape(-1, 4).T
-    return Bars.from_arrays(FIRST_DAY + np.arange(columns.shape[1]) * DAY, *columns, name=name)
+    time = FIRST_DAY + np.arange(columns.shape[1]) * DAY
+    return Bars.from_arrays(time, *columns, name=name, **how)
 
 
 def walk_of(seed, count, *, step=0.02, gap=0.5, flat=0.05, tick=0.0, level=100.0, drift=0.0):
@@ -81,20 +82,22 @@ def windows(draw, bars):
 
 
 @st.composite
-def accounts(draw, price):
+def accounts(draw, price, commissions=(0.0, 0.001, 0.05)):
     """Capital for a fraction of a share up to thousands, with and without costs.
 
     Parameters
     ----------
     price
         What a share costs, so that an account fits its market.
+    commissions
+        Fractions of traded value; a large one makes orders fail that were affordable.
     """
     lot = draw(st.sampled_from([1.0, 1.0, 0.01, 0.3, 7.0, 100.0]))
     afford = draw(st.sampled_from([1.5, 3.2, 20.0, 1000.0, 0.7, 100.0]))
     return Account(
         capital=price * lot * afford,
         cost_per_share=price * draw(st.sampled_from([0.0, 0.0004, 0.02])),
-        commission=draw(st.sampled_from([0.0, 0.001, 0.05])),
+        commission=draw(st.sampled_from(commissions)),
         slippage=price * draw(st.sampled_from([0.0, 0.0003, 0.01])),
         lot=lot,
     )
@@ -115,19 +118,85 @@ def tiny_bars(draw):
     return bars_of(rows)
 
 
+def column(values, count):
+    """A strategy for one value for each bar."""
+    values = values if isinstance(values, st.SearchStrategy) else st.sampled_from(values)
+    return st.lists(values, min_size=count, max_size=count).map(np.array)
+
+
+_FACTORS = ([1.0], [0.5], [0.25, 0.5], [1.0, 0.5, 0.25, 0.1, 0.3, 1 / 3])
+
+
+@st.composite
+def any_orders(draw, bars, shorts):
+    """Stop orders near the close and market orders, some of them missing."""
+    count, close = len(bars), bars.close
+    sides = [LONG, FLAT, SHORT] if shorts else [LONG, LONG, FLAT]
+    side = draw(column(sides, count)).astype(np.int8)
+    offset = draw(column(st.integers(-3, 4), count))
+    stop = np.maximum(close + side * offset, 1.0)
+    kinds = draw(st.sampled_from([["stop"], ["market"], ["stop", "stop", "market"]]))
+    market = draw(column(kinds, count)) == "market"
+    level = np.where(market, np.where(side == SHORT, np.inf, -np.inf), stop)
+    missing = draw(column([0, 0, 0, 0, 0, 0, 0, 0, 1, 2], count))
+    level[missing == 1] = np.nan
+    return Orders(side, level, np.where(missing == 2, np.nan, np.where(market, close, stop)))
+
+
+@st.composite
+def any_leaves(draw, bars, shorts):
+    """Closes at which longs and shorts are left, or None."""
+    kinds = st.sampled_from([None, [True, False], [True, False, False, False]])
+    given = [draw(kinds) for _ in range(2 if shorts else 1)]
+    found = [None if kind is None else draw(column(kind, len(bars))) for kind in given]
+    return found[0], found[1] if shorts else None
+
+
+def turned(orders, leaves, close):
+    """Orders that are the other way at every close that leaves a position, as `turns` asks."""
+    long, short = (np.zeros(close.size, np.bool_) if each is None else each for each in leaves)
+    side, level, price = (each.copy() for each in orders)
+    side[long & (side == LONG)] = SHORT
+    side[short & (side == SHORT)] = LONG
+    side[long & short] = FLAT
+    left = long | short
+    level[left] = np.where(side == SHORT, np.inf, -np.inf)[left]
+    price[left] = np.where(np.isnan(price), np.nan, close)[left]
+    return Orders(side, level, price)
+
+
+@st.composite
+def any_protection(draw, bars, way, *, undefined=0):
+    """A stop near the close that trails or rests; NaN on bars before `undefined`."""
+    count = len(bars)
+    kinds = [[-1, 0, 1, 2, 3, 6, 50], [1, 2, 3], [3, 6, 50]]
+    stop = bars.close - way * draw(column(draw(st.sampled_from(kinds)), count)).astype(float)
+    stop[:undefined] = np.nan
+    shield = draw(column([-1.0, 0.0, 1.0, 2.0, 2.5, 5.0, np.nan], count))
+    return Protection(stop, shield, draw(st.booleans()))
+
+
 @st.composite
 def any_rules(draw, bars):
-    """Levels and stops near the prices, of a kind that no indicator gives."""
-    count = len(bars)
-
-    def column(values):
-        return np.array(draw(st.lists(values, min_size=count, max_size=count)), float)
-
-    factors = draw(st.sampled_from([[1.0], [0.5], [0.25, 0.5], [1.0, 0.5, 0.25, 0.1, 0.3, 1 / 3]]))
-    return LongRules(
-        level=np.maximum(bars.close + column(st.integers(-4, 4)), 1.0),
-        shield=column(st.sampled_from([-1.0, 0.0, 1.0, 2.0, 2.5, 5.0, np.nan])),
-        stop=bars.close - column(st.sampled_from([-1.0, 0.0, 1.0, 2.0, 3.0, 6.0, 50.0])),
-        tightening=column(st.sampled_from(factors)),
-        first=draw(st.integers(0, count + 2)),
+    """Rules of every kind, near the prices, as no indicator gives them."""
+    count, shorts = len(bars), draw(st.booleans())
+    first = draw(st.sampled_from([0, 0, 0, 1, 2, count - 1, count, count + 2]))
+    undefined = draw(st.sampled_from([0, first]))
+    leaves, turns = draw(any_leaves(bars, shorts)), shorts and draw(st.booleans())
+    modes = draw(st.sampled_from([1, 3 if shorts else 2]))
+    orders = [draw(any_orders(bars, shorts)) for _ in range(modes)]
+    if turns:
+        orders[0] = turned(orders[0], leaves, bars.close)
+    return Rules(
+        orders=tuple(orders),
+        clears=draw(column([True, False, False, False], count)),
+        long=draw(any_protection(bars, LONG, undefined=undefined)),
+        short=draw(any_protection(bars, SHORT, undefined=undefined)) if shorts else None,
+        tightening=draw(column(draw(st.sampled_from(_FACTORS)), count)),
+        leave_long=leaves[0],
+        leave_short=leaves[1],
+        turns=turns,
+        reverses_long=shorts and draw(st.booleans()),
+        reverses_short=shorts and draw(st.booleans()),
+        first=first,
     )

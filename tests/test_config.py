@@ -24,6 +24,8 @@ def test_defaults_are_those_of_the_parts() -> None:
     assert Gates(**config.gates.model_dump()) == Gates()
     assert (config.strategy, config.grid, config.phases) == ("atr_d_l", "phase1_slim", "auto")
     assert (config.vault, config.warmup, config.min_cell) == (12, 100, 50)
+    assert (config.bars2, config.allow_dropped, config.expand) == (None, False, True)
+    assert (config.sample, config.sample_method) == (None, "sobol")
 
 
 def test_a_file_is_read_and_options_win_over_it(tmp_path: Path) -> None:
@@ -42,10 +44,14 @@ def test_a_file_is_read_and_options_win_over_it(tmp_path: Path) -> None:
 def test_paths_in_a_file_count_from_its_folder(tmp_path: Path) -> None:
     write(tmp_path / "phases.yaml", "- {years_back: [3, 1], out_of_sample: 0.4}\n")
     path = write(
-        tmp_path / "run.yaml", "bars: QQQ.csv\ngrid: fine.yaml\nphases: phases.yaml\nout: results"
+        tmp_path / "run.yaml",
+        "bars: QQQ.csv\nbars2: TQQQ.csv\nstrategy: mine.py:Mine\ngrid: fine.yaml\n"
+        "phases: phases.yaml\nout: results",
     )
     config = load_config(path)
     assert config.bars == str(tmp_path / "QQQ.csv")
+    assert config.bars2 == str(tmp_path / "TQQQ.csv")
+    assert config.strategy == f"{tmp_path / 'mine.py'}:Mine"
     assert config.grid == str(tmp_path / "fine.yaml")
     assert config.out == tmp_path / "results"
     assert config.phases == [{"years_back": [3.0, 1.0], "out_of_sample": 0.4}]
@@ -53,9 +59,24 @@ def test_paths_in_a_file_count_from_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bars", ["sample:nasdaq", "-", "/data/QQQ.csv"])
 def test_what_is_no_relative_path_stays(tmp_path: Path, bars: str) -> None:
-    path = write(tmp_path / "run.yaml", f"bars: '{bars}'\ngrid: phase1\nphases: auto\n")
+    path = write(
+        tmp_path / "run.yaml",
+        f"bars: '{bars}'\nbars2: '{bars}'\nstrategy: atr_d_ls\ngrid: phase1\nphases: auto\n",
+    )
     config = load_config(path)
-    assert (config.bars, config.grid, config.out) == (bars, "phase1", Path("runs"))
+    assert (config.bars, config.bars2, config.strategy) == (bars, bars, "atr_d_ls")
+    assert (config.grid, config.out) == ("phase1", Path("runs"))
+
+
+def test_a_strategy_of_a_file_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load_config(None, {"bars": "a", "strategy": "own/mine.py:Mine"})
+    assert config.strategy == f"{tmp_path / 'own' / 'mine.py'}:Mine"
+    assert load_config(None, config.model_dump(mode="json")) == config
+    bare = load_config(None, {"bars": "a", "strategy": "mine.py"})
+    assert bare.strategy == str(tmp_path / "mine.py")
 
 
 def test_a_grid_may_stand_in_the_file(tmp_path: Path) -> None:
@@ -104,6 +125,11 @@ def test_dates_in_yaml_become_text_that_reads_back(tmp_path: Path) -> None:
         ({"bars": "a", "name": ""}, "`name` must be the name of a folder"),
         ({"bars": "a", "vault": float("nan")}, "`vault` must be a finite number, got nan"),
         ({"bars": "a", "date_order": "xyz"}, "`date_order` must be 'mdy', 'dmy' or 'ymd'"),
+        ({"bars": "a", "sample": 0}, "`sample` must be greater than or equal to 1, got 0"),
+        ({"bars": "a", "sample": 1.5}, "`sample` must be a valid integer, got 1.5"),
+        ({"bars": "a", "sample": 11, "max_combinations": 10}, "`sample` must be at most .* 10, "),
+        ({"bars": "a", "sample_method": "lhs"}, "`sample_method` must be 'sobol' or 'random'"),
+        ({"bars": "a", "expand": "no"}, "`expand` must be a valid boolean, got 'no'"),
         ({"bars": "a", "seed": 1.5}, "`seed` must be a valid integer, got 1.5"),
         ({"bars": "a", "phases": "gone.yaml"}, "`phases` must be 'auto' or a YAML file"),
         ({"bars": "a", "phases": [{"years_back": [1, 2]}]}, "`phases` entry 1 must be"),

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from meseta.account import Account
-from meseta.bars import Bars, load
+from meseta.bars import Bars, load, pair
 from meseta.engine import Simulation, Window
 from meseta.engine import backtest as _backtest
 from meseta.search import (
     Lattice,
     Problem,
-    Scored,
     SearchStore,
     candidates,
     levels_for,
@@ -23,7 +22,7 @@ from meseta.search import (
 )
 from meseta.search import search as _search
 from meseta.selection import Gates, Plateaus, find_plateaus
-from meseta.strategies import MAX_COMBINATIONS, Grid, find_strategy, load_grid
+from meseta.strategies import MAX_COMBINATIONS, Grid, find_strategy, load_grid, sample_grid
 from meseta.vault import split_vault
 from meseta.walkforward import PhasePlan, plan_phases
 
@@ -65,6 +64,8 @@ def backtest(
     strategy: str = "atr_d_l",
     parameters: Mapping[str, float] | None = None,
     *,
+    bars2: Bars | str | Path | None = None,
+    allow_dropped: bool = False,
     window: tuple[int, int, int] | None = None,
     account: Account | None = None,
     warmup: int = 100,
@@ -80,6 +81,10 @@ def backtest(
         Name of a strategy.
     parameters
         A value for each of the strategy's parameters.
+    bars2
+        The second symbol, for a strategy that reads one; not needed where `bars` has it already.
+    allow_dropped
+        Accept that the two symbols share few bars; see `meseta.bars.pair`.
     window
         Rows (start, split, stop): traded from `start` to `stop - 1`, out-of-sample from `split`
         on. By default everything after the warm-up, split at 60 %.
@@ -118,7 +123,7 @@ def backtest(
     >>> made.report.is_trades, made.report.oos_trades
     (194, 158)
     """
-    series = bars if isinstance(bars, Bars) else load(bars)
+    series = _series(bars, bars2, allow_dropped=allow_dropped)
     rows = _default_window(len(series), warmup) if window is None else Window(*window)
     return _backtest(
         series,
@@ -131,6 +136,16 @@ def backtest(
     )
 
 
+def _series(
+    bars: Bars | str | Path, bars2: Bars | str | Path | None, *, allow_dropped: bool
+) -> Bars:
+    one = bars if isinstance(bars, Bars) else load(bars)
+    if bars2 is None:
+        return one
+    other = bars2 if isinstance(bars2, Bars) else load(bars2)
+    return pair(one, other, allow_dropped=allow_dropped)
+
+
 def _default_window(bars: int, warmup: int) -> Window:
     start = min(warmup, max(bars - 3, 0))
     return Window(start, start + max(int((bars - start) * 0.6), 1), bars)
@@ -141,6 +156,8 @@ def search_phases(
     strategy: str = "atr_d_l",
     grid: str | Mapping[str, Any] = "phase1_slim",
     *,
+    bars2: Bars | str | Path | None = None,
+    allow_dropped: bool = False,
     phases: Literal["auto"] | Sequence[Mapping[str, Any]] = "auto",
     account: Account | None = None,
     gates: Gates | None = None,
@@ -149,12 +166,15 @@ def search_phases(
     axes: tuple[str, str] = ("atr_multiplier", "atr_buy_multiplier"),
     max_candidates: int = 2_000_000,
     max_combinations: int = MAX_COMBINATIONS,
+    sample: int | None = None,
+    sample_method: Literal["sobol", "random"] = "sobol",
+    seed: int = 0,
     threads: int | None = None,
 ) -> PhaseSearch:
     """Search every combination of a grid over overlapping phases and find its plateaus.
 
-    The command `meseta run` does the same, keeps it in a folder, tests the finalists on the
-    vault and writes a report.
+    The command `meseta run` does the same, keeps it in a folder, searches the strategy's simpler
+    variants too, tests the finalists on the vault and writes a report.
 
     Parameters
     ----------
@@ -162,6 +182,8 @@ def search_phases(
         A series, or what `meseta.load` takes.
     strategy, grid
         Names, or a mapping from parameter to values.
+    bars2, allow_dropped
+        As for `backtest`.
     phases
         `auto`, or a list as `meseta.walkforward.plan_phases` takes.
     account, gates
@@ -173,7 +195,12 @@ def search_phases(
     axes
         The two parameters that span the plateau map.
     max_candidates, max_combinations
-        Most candidates; largest grid that is searched.
+        Most candidates; most combinations that are searched.
+    sample, sample_method
+        Search this many combinations of a grid that has more, drawn as
+        `meseta.strategies.sample_grid` does; None for all.
+    seed
+        Of everything that is drawn at random.
     threads
         None for one per processor. The result does not depend on it.
 
@@ -201,10 +228,14 @@ def search_phases(
     >>> found.candidates.height == found.funnel["candidates"]
     True
     """
-    series = bars if isinstance(bars, Bars) else load(bars)
+    series = _series(bars, bars2, allow_dropped=allow_dropped)
     kind, rules = find_strategy(strategy), gates or Gates()
     points = load_grid(grid, kind.parameters)
-    points.require_at_most(max_combinations)
+    flats = None
+    if sample is not None and sample < points.size:
+        flats = sample_grid(points, sample, seed=seed, method=sample_method)
+    else:
+        points.require_at_most(max_combinations)
     before, _ = split_vault(series, vault)
     planned = plan_phases(before, warmup=warmup, spec=phases)
     problem = Problem(
@@ -216,6 +247,7 @@ def search_phases(
         warmup=warmup,
         levels=levels_for(rules),
         min_drawdown=rules.min_drawdown,
+        flats=flats,
     )
     with tempfile.TemporaryDirectory(prefix="meseta-", ignore_cleanup_errors=True) as folder:
         store = SearchStore(Path(folder), problem)
@@ -224,20 +256,15 @@ def search_phases(
         scored = score(
             problem, store, rules, required=needed, limit=max_candidates, threads=workers
         )
-        frame = candidates(problem, scored, rules, workers)
-        plateaus = _plateaus(problem, scored, frame, axes)
+        frame = candidates(problem, store, scored, rules, workers)
+        lattice = Lattice(problem, store, axes, threads=workers)
+        plateaus = find_plateaus(
+            frame,
+            points,
+            axes,
+            phases=len(problem.windows),
+            totals=lattice.totals(),
+            outcomes=lattice.outcomes,
+            seed=seed,
+        )
     return PhaseSearch(points, planned, scored.funnel, frame, plateaus)
-
-
-def _plateaus(
-    problem: Problem, scored: Scored, frame: pl.DataFrame, axes: tuple[str, str]
-) -> Plateaus:
-    lattice = Lattice(problem, scored, axes)
-    return find_plateaus(
-        frame,
-        problem.grid,
-        axes,
-        phases=len(problem.windows),
-        totals=lattice.totals(),
-        outcomes=lattice.outcomes,
-    )

@@ -34,12 +34,20 @@ if TYPE_CHECKING:
 __all__ = ["GateOptions", "RunConfig", "load_config"]
 
 _NAME = re.compile(r"[^\s./\\:][^/\\:\x00-\x1f]*")
+# A strategy in a file, with or without the name that it has there.
+_IN_FILE = re.compile(r"(.+\.py)((?::[^:]*)?)")
 _ACCOUNT = tuple(field.name for field in fields(Account))
 _GATES = Gates()
 
 
 def _as_path(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str) and value else value
+
+
+def _as_strategy(value: object) -> object:
+    """Let a strategy in a file be found from any folder, also when the run is scored again."""
+    found = _IN_FILE.fullmatch(value) if isinstance(value, str) else None
+    return f"{Path(found[1]).expanduser().absolute()}{found[2]}" if found else value
 
 
 def _as_pair(value: object) -> tuple[str, str]:
@@ -82,9 +90,13 @@ class RunConfig(BaseModel):
     Parameters
     ----------
     strategy
-        Name of a strategy.
+        Name of a strategy, or ``path/to/file.py:Name`` for one of your own.
     bars
         Path of a data file, ``"sample:nasdaq"``, or ``"-"`` for standard input.
+    bars2
+        The second symbol's data, as `bars`, for strategies that need one; None for none.
+    allow_dropped
+        Accept that the two symbols share few bars; see `meseta.bars.pair`.
     grid
         Name of a grid, path of a YAML file, or a mapping as `meseta.strategies.load_grid` takes.
     phases
@@ -109,6 +121,13 @@ class RunConfig(BaseModel):
         None uses all processors.
     seed
         Of everything that is drawn at random.
+    expand
+        Whether the strategy's simpler variants are searched too, each in a folder of its own
+        inside the run's.
+    sample
+        Search this many combinations drawn from the grid instead of all; None for all.
+    sample_method
+        How they are drawn; see `meseta.strategies.sample_grid`.
     report, csv
         Whether to write the report, and the candidates as CSV too.
     timezone, date_order, allow_nonpositive
@@ -119,8 +138,10 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    strategy: str = "atr_d_l"
+    strategy: Annotated[str, BeforeValidator(_as_strategy)] = "atr_d_l"
     bars: str
+    bars2: str | None = None
+    allow_dropped: bool = False
     grid: Annotated[str | dict[str, Any], BeforeValidator(_as_grid)] = "phase1_slim"
     phases: Literal["auto"] | list[dict[str, Any]] = "auto"
     capital: float = 10_000.0
@@ -143,6 +164,9 @@ class RunConfig(BaseModel):
     name: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    expand: bool = True
+    sample: Annotated[int, Field(ge=1)] | None = None
+    sample_method: Literal["sobol", "random"] = "sobol"
     report: bool = True
     csv: bool = False
     timezone: str | None = None
@@ -173,8 +197,13 @@ class RunConfig(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _check_account(self) -> RunConfig:
+    def _check_together(self) -> RunConfig:
         _ = self.account
+        if self.sample is not None and self.sample > self.max_combinations:
+            raise ArgumentError(
+                f"`sample` must be at most `max_combinations`, {self.max_combinations:,}, "
+                f"got {self.sample:,}; draw fewer, or raise --max-combinations"
+            )
         return self
 
 
@@ -186,8 +215,8 @@ def load_config(
     Parameters
     ----------
     path
-        YAML file with options of `RunConfig`; None for none. Paths in it (`bars`, `grid`,
-        `out`) count from the file's folder.
+        YAML file with options of `RunConfig`; None for none. Paths in it (`bars`, `bars2`,
+        `grid`, `phases`, `out`, the file of a `strategy`) count from the file's folder.
     overrides
         Options that win over the file's. `gates` is merged gate by gate; a text for `phases`
         other than ``"auto"`` is the path of a YAML file with the list.
@@ -224,11 +253,14 @@ def _relative(folder: Path, key: str, value: Any) -> Any:
     """Let the paths in a configuration file count from its folder."""
     if not isinstance(value, str) or not value:
         return value
+    data = value != "-" and not value.startswith("sample:")
     is_path = {
-        "bars": value != "-" and not value.startswith("sample:"),
+        "bars": data,
+        "bars2": data,
         "grid": value.endswith((".yaml", ".yml")),
         "phases": value != "auto",
         "out": True,
+        "strategy": _IN_FILE.fullmatch(value) is not None,
     }
     return str(folder / Path(value).expanduser()) if is_path.get(key) else value
 

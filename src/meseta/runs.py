@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder"]
 
-_OWN = ("exports", "finalists", "tiles")
+_OWN = ("exports", "finalists", "tiles", "variants")
+# The manifest first: without it the folder holds no run, whatever a killed process left there.
 _FILES = (
+    "manifest.json",
     "bars.parquet",
+    "bars2.parquet",
     "candidates.csv",
     "candidates.parquet",
-    "manifest.json",
+    "comparison.html",
     "plateaus.json",
     "report.html",
 )
@@ -57,9 +60,28 @@ class RunFolder:
         return self.path / "bars.parquet"
 
     @property
+    def bars2(self) -> Path:
+        """The second symbol's series, vault included; no file without one."""
+        return self.path / "bars2.parquet"
+
+    @property
+    def exports(self) -> Path:
+        """Files for other programs, of the run and of its variants."""
+        return self.path / "exports"
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.path / "report.html"
+
+    @property
+    def comparison(self) -> Path:
+        """The HTML page that compares the run with its variants."""
+        return self.path / "comparison.html"
+
+    def variant(self, name: str) -> RunFolder:
+        """Return the run folder of a variant, inside this one."""
+        return RunFolder(self.path / "variants" / name)
 
     def exists(self) -> bool:
         """Tell whether a run was begun here."""
@@ -92,8 +114,15 @@ class RunFolder:
         return found
 
     def finished(self) -> bool:
-        """Tell whether the run was finished."""
-        return bool(self.exists() and self.manifest().get("status") == "finished")
+        """Tell whether the run and its variants were finished, with the pages asked for."""
+        if not self.exists():
+            return False
+        manifest = self.manifest()
+        variants = manifest.get("variants", [])
+        folders = [self, *(RunFolder(self.path / each["folder"]) for each in variants)]
+        pages = [folder.report for folder in folders] + [self.comparison] * bool(variants)
+        paged = not manifest.get("config", {}).get("report") or all(p.exists() for p in pages)
+        return paged and all(each.get("status") == "finished" for each in (manifest, *variants))
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest atomically."""
@@ -105,15 +134,22 @@ class RunFolder:
             frame.write_parquet(stream, compression="zstd", compression_level=1)
 
     def write_bars(self, bars: Bars) -> None:
-        """Keep the series that the run was made on."""
-        self.write_frame("bars.parquet", bars.to_polars())
+        """Keep the series, one or two, that the run was made on."""
+        self.write_frame(self.bars.name, bars.to_polars())
+        if bars.second is not None:
+            self.write_frame(self.bars2.name, bars.second.to_polars())
 
     def clear(self) -> None:
         """Remove what a run writes, and nothing else that may lie in the folder."""
-        for name in _OWN:
-            shutil.rmtree(self.path / name, ignore_errors=True)
         for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
+        for name in _OWN:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def clear_pages(self) -> None:
+        """Remove the HTML pages, which tell of results that are about to be replaced."""
+        for page in (self.report, self.comparison):
+            page.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meseta.account import Account
-from meseta.bars import load
+from meseta.bars import load, pair
 from meseta.engine import Window, backtest
 from meseta.strategies import find_strategy
 
@@ -75,6 +75,38 @@ def test_both_engines_print_the_same(meseta: Call) -> None:
     for one, other in zip(fast["trades"], slow["trades"], strict=True):
         assert_same(one, other)
     assert fast["report"] == pytest.approx(slow["report"], rel=1e-9)
+
+
+def test_a_second_symbol_is_read(meseta: Call) -> None:
+    values = settings(vol_threshold=0.3, equity_price_method=1)
+    given = ["--bars", "sample:nasdaq-3x", "--bars2", "sample:nasdaq", *values, "--json", "-"]
+    made = meseta("backtest", "atr_d_duals_l", *given)
+    assert made.code == 0, made
+    bars = pair(load("sample:nasdaq-3x"), load("sample:nasdaq"))
+    rows = Window(100, 100 + int((len(bars) - 100) * 0.6), len(bars))
+    chosen = VALUES | {"vol_threshold": 0.3, "equity_price_method": 1}
+    expected = backtest(bars, find_strategy("atr_d_duals_l"), chosen, rows, Account())
+    found = json.loads(made.out)
+    assert found["report"] == expected.report._asdict()
+    assert len(found["trades"]) == len(expected.trades) > 50
+
+
+@pytest.mark.parametrize(
+    ("strategy", "given", "words"),
+    [
+        ("atr_d_duals_l", [], "give --bars sample:nasdaq-3x --bars2 sample:nasdaq"),
+        ("atr_d_l", ["--bars2", "sample:sp500"], "not used: no second symbol is read by atr_d_l"),
+        ("atr_d_duals_l", ["--bars2", "gone.csv"], "cannot read gone.csv"),
+        ("atr_d_duals_l", ["--bars", "-", "--bars2", "-"], "must not both be '-'"),
+    ],
+)
+def test_a_second_symbol_that_does_not_fit(
+    meseta: Call, strategy: str, given: list[str], words: str
+) -> None:
+    made = meseta("backtest", strategy, "--bars", "sample:nasdaq", *given, *settings())
+    assert made.code in {1, 2}
+    assert words in made.err
+    assert made.out == ""
 
 
 def test_the_window_is_everything_after_the_warmup(meseta: Call) -> None:

@@ -22,8 +22,10 @@ COMMANDS = [
     "run",
     "rescore",
     "backtest",
+    "refine",
     "strategies",
     "grids",
+    "check-strategy",
     "data check",
     "report open",
 ]

@@ -22,8 +22,12 @@ def test_strategies_lists_all(meseta: Call) -> None:
     made = meseta("strategies")
     assert made.code == 0
     for strategy in strategies().values():
-        assert strategy.name in made.out
-        assert strategy.tradestation_name in made.out
+        row = next(r.split() for r in made.out.splitlines() if r.startswith(f"{strategy.name} "))
+        told = ["yes" if each else "no" for each in (strategy.shorts, strategy.second)]
+        assert row[:5] == [
+            strategy.name, str(len(strategy.parameters)), *told, strategy.tradestation_name,
+        ]  # fmt: skip
+    assert len(strategies()) == 6
 
 
 def test_a_strategy_shows_its_parameters_and_limits(meseta: Call) -> None:
@@ -34,6 +38,13 @@ def test_a_strategy_shows_its_parameters_and_limits(meseta: Call) -> None:
         assert parameter.tradestation in line
 
 
+def test_a_strategy_shows_what_it_needs_and_its_variants(meseta: Call) -> None:
+    made = meseta("strategies", "atr_d_duals_ls")
+    assert "Second symbol     yes, give --bars2" in made.out
+    assert "Simpler variants  atr_d_duals_l, atr_d_ls, atr_d_l" in made.out
+    assert "Simpler variants  none" in meseta("strategies", "atr_d_l").out
+
+
 def test_grids_counts_exactly(meseta: Call) -> None:
     made = meseta("grids")
     lines = [line.split() for line in made.out.splitlines()]
@@ -42,6 +53,8 @@ def test_grids_counts_exactly(meseta: Call) -> None:
             size = load_grid(name, strategy.parameters).size
             assert [strategy.name, name, f"{size:,}"] in lines
     assert ["atr_d_l", "phase1_slim", "58,060,800"] in lines
+    assert ["atr_d_ls", "phase1_slim", "16,721,510,400"] in lines
+    assert "--sample N" in made.out
 
 
 def test_a_strategys_grids_show_their_values(meseta: Call) -> None:

@@ -47,6 +47,8 @@ class TestFinished:
         folder, made = finished
         size = manifest(folder)["grid"]["combinations"]
         assert f"tiny: {size:,} combinations of 7 searched parameters" in made.out
+        assert "Variants" not in made.out
+        assert f"atr_d_l: all {size:,} combinations of tiny searched" in made.out
         assert re.search(
             r"^Estimate  about .* with \d+ threads, .* of memory, ", made.out, re.MULTILINE
         )
@@ -184,6 +186,12 @@ class TestRefused:
             (["--grid", "phase1slim"], 2, "did you mean phase1_slim?"),
             (["--grid", "phase1"], 2, "116,121,600 combinations, more than"),
             (["--max-combinations", "100"], 2, "--max-combinations 100"),
+            (["--strategy", "atr_d_ls"], 2, "16,721,510,400 combinations, more than"),
+            (["--strategy", "atr_d_ls"], 2, "--sample N"),
+            (["--sample", "0"], 2, "`sample` must be greater than or equal to 1"),
+            (["--sample", "9", "--max-combinations", "8"], 2, "`sample` must be at most"),
+            (["--strategy", "atr_d_duals_l"], 2, "--bars sample:nasdaq-3x --bars2 sample:nasdaq"),
+            (["--bars2", "sample:sp500"], 2, "not used: no second symbol is read by atr_d_l"),
             (["--strategy", "atr_d"], 2, "did you mean atr_d_l?"),
             (["--axes", "atr_period,period"], 2, "`axes` must be two different parameters"),
             (["--axes", "atr_period"], 2, "`axes` must be two different parameters"),
@@ -297,21 +305,61 @@ def test_a_terminal_gets_a_bar_and_whole_numbers(tiny: Path, tmp_path: Path, hom
     assert re.search(r"2007-12-31 to 2010-12-28 +755 +2010-12-29 to 2012-12-28 +504\s", plain)
 
 
-def test_the_demo_is_a_run_of_the_whole_grid_on_the_sample(
-    meseta: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a command would have run."""
     from meseta import pipeline
 
-    asked: dict[str, Any] = {}
+    given: dict[str, Any] = {}
 
     def no_run(config: object, **options: object) -> None:
-        asked.update(config=config, **options)
+        given.update(config=config, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "run", no_run)
+    return given
+
+
+def test_the_demo_is_a_run_of_the_whole_grid_on_the_sample(
+    meseta: Call, asked: dict[str, Any]
+) -> None:
     made = meseta("demo")
     assert made.code == 130
     assert "phase1_slim: 58,060,800 combinations" in made.out
     assert asked["force"] is True
     config = asked["config"]
     assert (config.bars, config.capital, config.name) == ("sample:nasdaq", 100_000, "demo")
+    assert (config.strategy, config.bars2, config.sample) == ("atr_d_l", None, None)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "bars", "variants"),
+    [
+        ("atr_d_ls", ("sample:nasdaq", None), ["atr_d_l"]),
+        ("atr_d_hma_l", ("sample:nasdaq", None), []),
+        (
+            "atr_d_duals_ls",
+            ("sample:nasdaq-3x", "sample:nasdaq"),
+            ["atr_d_duals_l", "atr_d_ls", "atr_d_l"],
+        ),
+    ],
+)
+def test_the_demo_of_another_strategy_is_coarse_and_expanded(
+    meseta: Call,
+    asked: dict[str, Any],
+    strategy: str,
+    bars: tuple[str, str | None],
+    variants: list[str],
+) -> None:
+    made = meseta("demo", "--strategy", strategy)
+    assert made.code == 130, made
+    config, planned = asked["config"], asked["planned"]
+    assert (config.strategy, config.grid, config.name) == (
+        strategy, "ts_coarse", f"demo-{strategy}",
+    )  # fmt: skip
+    assert (config.bars, config.bars2, config.capital) == (*bars, 100_000)
+    assert [each.strategy.name for each in planned.variants] == variants
+    for each in planned.whole:
+        row = rf"^{each.strategy.name} +{each.grid.size:,} +{each.grid.size:,} "
+        assert bool(re.search(row, made.out, re.MULTILINE)) == bool(variants)
+    assert ("made up" in made.out) == (bars[1] is not None)

@@ -20,6 +20,7 @@ from meseta.engine._lanes import (
     gather,
     larger,
     load,
+    magnitude,
     rows,
     select,
     short_rows,
@@ -41,6 +42,7 @@ def arithmetic(a, b, out):
     store(out, 2 * LANES, one * two)
     store(out, 3 * LANES, one / two)
     store(out, 4 * LANES, floor(one))
+    store(out, 5 * LANES, magnitude(one))
 
 
 @kernel
@@ -53,6 +55,7 @@ def comparisons(a, b, out):
     store(out, 3 * LANES, select((one < two) & (one > no), yes, no))
     store(out, 4 * LANES, select((one < two) | (one > no), yes, no))
     store(out, 5 * LANES, select(~(one < two), yes, no))
+    store(out, 6 * LANES, select(one <= two, yes, no))
 
 
 @kernel
@@ -63,6 +66,17 @@ def any_less(a, b):
 @kernel
 def whole_sum(a, b, out):
     store(out, 0, load(a, 0) + load(b, 0))
+
+
+@kernel
+def whole_parts(a, b, out):
+    one, two = load(a, 0), load(b, 0)
+    yes, no = broadcast(1), broadcast(0)
+    store(out, 0, one & two)
+    store(out, LANES, one >> (two & broadcast(63)))
+    store(out, 2 * LANES, select(one == two, yes, no))
+    store(out, 3 * LANES, select(one <= two, yes, no))
+    store(out, 4 * LANES, select(one > two, yes, no))
 
 
 @kernel
@@ -81,7 +95,7 @@ def choose_whole(a, b, out):
 
 @kernel
 def scalars(a, b):
-    return larger(a, b), floor(a)
+    return larger(a, b), floor(a), magnitude(a)
 
 
 @kernel
@@ -147,10 +161,11 @@ def same_bits(found, expected):
 @example(SPECIAL, PLAIN)
 @example(PLAIN, SPECIAL)
 def test_arithmetic(a, b):
-    found = run(arithmetic, a, b, parts=5)
+    found = run(arithmetic, a, b, parts=6)
     with np.errstate(all="ignore"):
-        for lane, expected in zip(found, (a + b, a - b, a * b, a / b, np.floor(a)), strict=True):
-            same_bits(lane, expected)
+        expected = (a + b, a - b, a * b, a / b, np.floor(a), np.abs(a))
+    for lane, each in zip(found, expected, strict=True):
+        same_bits(lane, each)
 
 
 @given(eight, eight)
@@ -158,9 +173,9 @@ def test_arithmetic(a, b):
 @example(PLAIN, SPECIAL)
 @example(SPECIAL, SPECIAL)
 def test_comparisons_are_false_for_nan(a, b):
-    found = run(comparisons, a, b, parts=6)
+    found = run(comparisons, a, b, parts=7)
     less, positive = a < b, a > 0
-    expected = (less, a >= b, a > b, less & positive, less | positive, ~less)
+    expected = (less, a >= b, a > b, less & positive, less | positive, ~less, a <= b)
     for lane, mask in zip(found, expected, strict=True):
         same_bits(lane, mask)
 
@@ -175,6 +190,17 @@ def test_comparisons_and_sums_of_whole_numbers(a, b):
     choose_whole(a, b, choose_out)
     same_bits(choose_out[:LANES], np.where(a < b, a, b))
     same_bits(choose_out[LANES:], np.where(a >= b, a, b))
+
+
+@given(whole, whole | st.integers(0, 63).map(lambda shift: np.full(LANES, shift)))
+@example(np.arange(LANES), np.arange(LANES))
+@example(np.full(LANES, -1), np.arange(LANES) * 9)
+def test_bits_of_whole_numbers(a, b):
+    found = run(whole_parts, a, b, parts=5, kind=np.int64)
+    # A shift brings in zeros, also into a negative number.
+    shifted_right = (a.view(np.uint64) >> (b & 63).astype(np.uint64)).view(np.int64)
+    for lane, each in zip(found, (a & b, shifted_right, a == b, a <= b, a > b), strict=True):
+        same_bits(lane, each)
 
 
 @pytest.mark.parametrize("lane", range(LANES))
@@ -197,7 +223,7 @@ def test_larger_and_select(a, b):
 
 @given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12))
 def test_scalars_use_the_same_operations(a, b):
-    assert scalars(a, b) == (max(a, b), math.floor(a))
+    assert scalars(a, b) == (max(a, b), math.floor(a), abs(a))
 
 
 @given(hnp.arrays(np.float64, 24, elements=st.floats(-9, 9)), st.integers(0, 16))

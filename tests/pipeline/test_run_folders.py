@@ -78,7 +78,7 @@ def test_an_unfinished_run_is_continued(done, tmp_path, monkeypatch, when):
 def test_a_damaged_tile_is_told_in_the_manifest(done, tmp_path):
     config = options(tmp_path)
     folder = stopped(config, lambda at: at.stage == "score")
-    tile = folder / "tiles" / "family00002-sets00000.tile"
+    tile = next(folder.glob("tiles/family00002-*.tile"))
     tile.write_bytes(tile.read_bytes()[:-5])
     result = run(config, resume=True)
     assert result.manifest["results_hash"] == done[0].manifest["results_hash"]

@@ -25,6 +25,15 @@ GRID = {
     "equity_price_method": 0,
 }
 SIZE = 2 * 3 * 2 * 2 * 2 * 2 * 3
+# With shorts; its simpler variant searches GRID.
+GRID_LS = GRID | {
+    "short_multiplier": 0.6,
+    "entry_mode": [0, 2],
+    "trend_filter_period": 20,
+    "trend_veto_threshold": 16,
+    "both_triggered_mode": 0,
+}
+SMALL = GRID | {"atr_period": 8, "bb_deviation": 3, "atr_buy_period": 10, "vol_threshold": 0.18}
 PRICES = ("open", "high", "low", "close")
 
 
@@ -40,6 +49,11 @@ def options(out, **changes):
         "name": "one",
     }
     return load_config(overrides=given | changes)
+
+
+def both_sides(out, **changes):
+    """Options of a run with one variant."""
+    return options(out, strategy="atr_d_ls", grid=GRID_LS, **changes)
 
 
 def frame(result, name="candidates"):
@@ -68,7 +82,7 @@ class StopError(Exception):
     """Raised by a listener to end a run early."""
 
 
-def stopped(config, when):
+def stopped(config, when, **how):
     """Begin a run and break it off when the listener says so."""
 
     def listen(at):
@@ -76,7 +90,7 @@ def stopped(config, when):
             raise StopError
 
     with pytest.raises(StopError):
-        run(config, progress=listen)
+        run(config, progress=listen, **how)
     return Path(config.out) / config.name
 
 

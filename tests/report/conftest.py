@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from page_reader import Page
-from synthetic_run import Recipe, write_run
+from synthetic_run import FAMILY, SIMPLER, Recipe, write_family, write_run
 
-from meseta.report import write_report
+from meseta.report import write_comparison, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,3 +41,21 @@ def make_page(tmp_path: Path) -> Callable[..., Page]:
         return Page(write_report(folder).read_text(encoding="utf-8"))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run with three simpler variants and its pages; tests must not change it."""
+    folder = tmp_path_factory.mktemp("runs") / "family"
+    write_family(folder, FAMILY, SIMPLER)
+    for variant in SIMPLER:
+        write_report(folder / "variants" / variant)
+    write_report(folder)
+    write_comparison(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def comparison(family_folder: Path) -> Page:
+    """The comparison of `family_folder`."""
+    return Page((family_folder / "comparison.html").read_text(encoding="utf-8"))

@@ -6,8 +6,9 @@ drawn around a few bumps on the map. It exists so that a page can be built and r
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,13 +65,23 @@ METRICS = [
 ]
 SEARCHED = {"ATR_Period", "ATR_Multiplier", "BB_Deviation", "Min_Tightening", "ATRBuy_Period"}
 INTEGERS = {"atr_period", "bb_length", "scaling_method", "atr_buy_period", "atr_smooth_period"}
+SHORT_GRID: dict[str, list[float]] = {
+    "short_multiplier": [0.2, 0.5, 0.8, 1.0],
+    "entry_mode": [0, 1, 2],
+    "trend_filter_period": [4, 10, 16],
+    "trend_veto_threshold": [0, 0.02, 0.05, 0.1],
+    "both_triggered_mode": [0, 1],
+}
+HULL_GRID: dict[str, list[float]] = {
+    "hma_fast_length": [float(v) for v in range(10, 61, 5)],
+    "hma_slow_length": [float(v) for v in range(40, 101, 10)],
+}
 BUMPS = (
     (1.2, 1.5, 1.3, 74.0),
     (5.5, 4.2, 1.6, 66.0),
     (9.6, 1.6, 1.1, 58.0),
     (9.0, 5.2, 0.9, 52.0),
 )
-COMBINATIONS = 58_060_800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +98,74 @@ class Recipe:
     bar_minutes: int | None = None
     years: float = 16.0
     seed: int = 7
+    run_seed: int = 70
+    strategy: str = "atr_d_l"
+    sampled: int | None = None
+    second: str | None = None
+    tradestation: bool = True
+
+    @property
+    def shorts(self) -> bool:
+        return self.strategy.endswith("_ls")
+
+    @property
+    def grid(self) -> dict[str, list[float]]:
+        if "hma" in self.strategy:
+            more = {"short_multiplier": SHORT_GRID["short_multiplier"]} if self.shorts else {}
+            return GRID | more | HULL_GRID
+        return GRID | (SHORT_GRID if self.shorts else {})
+
+    @property
+    def size(self) -> int:
+        return math.prod(len(values) for values in self.grid.values())
+
+    @property
+    def searched(self) -> int:
+        return self.sampled or self.size
+
+
+FAMILY = Recipe(
+    name="index-3x",
+    strategy="atr_d_duals_ls",
+    sampled=1_000_000,
+    second="index",
+    candidates=4000,
+    finalists=4,
+    run_seed=73,
+)
+SIMPLER: dict[str, dict[str, Any]] = {
+    "atr_d_duals_l": {"second": "index"},
+    "atr_d_ls": {"sampled": 1_000_000},
+    "atr_d_l": {},
+}
+
+
+def write_family(folder: Path, recipe: Recipe, simpler: dict[str, dict[str, Any]]) -> Path:
+    """Write a run with variants: `simpler` is what differs from `recipe`, by strategy."""
+    write_run(folder, recipe)
+    variants = []
+    for number, (strategy, changes) in enumerate(simpler.items(), start=1):
+        given = {"strategy": strategy, "plateaus": recipe.plateaus} | changes
+        one = replace(recipe, sampled=None, second=None, run_seed=recipe.run_seed + number)
+        one = replace(one, **given)
+        write_run(folder / "variants" / strategy, one)
+        variants.append(
+            {
+                "strategy": strategy,
+                "folder": f"variants/{strategy}",
+                "combinations": one.searched,
+                "status": "finished",
+            }
+        )
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    write_json(folder / "manifest.json", manifest | {"variants": variants})
+    return folder
 
 
 def write_run(folder: Path, recipe: Recipe) -> Path:
     """Write the folder; returns it."""
-    rng = np.random.default_rng(recipe.seed)
-    bars = _bars(recipe, rng)
+    bars = _bars(recipe, np.random.default_rng(recipe.seed))
+    rng = np.random.default_rng(recipe.run_seed)
     phases, vault = _geometry(recipe, bars["time"].to_numpy())
     candidates = _candidates(recipe, phases, rng)
     plateaus = _plateaus(recipe, candidates)
@@ -162,15 +235,15 @@ def _candidates(
     gx, gy = np.meshgrid(np.arange(nx), np.arange(ny), indexing="ij")
     density = np.maximum(_height(gx, gy) - 9, 0).ravel() ** 1.3
     cell = rng.choice(nx * ny, size=n, p=density / density.sum())
-    index = {name: rng.integers(0, len(values), n) for name, values in GRID.items()}
+    index = {name: rng.integers(0, len(values), n) for name, values in recipe.grid.items()}
     index["atr_multiplier"], index["atr_buy_multiplier"] = np.divmod(cell, ny)
     flat = np.zeros(n, np.int64)
-    for name, values in GRID.items():
+    for name, values in recipe.grid.items():
         flat = flat * len(values) + index[name]
     columns: dict[str, Any] = {"flat": flat}
     columns |= {
         name: np.array(values)[index[name]].astype(int if name in INTEGERS else float)
-        for name, values in GRID.items()
+        for name, values in recipe.grid.items()
     }
     x, y = index["atr_multiplier"], index["atr_buy_multiplier"]
     height = _height(x, y)
@@ -211,7 +284,7 @@ def _plateaus(recipe: Recipe, candidates: pl.DataFrame) -> dict[str, Any]:
     cells.sort(key=lambda cell: (cell["x"], cell["y"]))
     ranks = {cell["plateau"] for cell in cells} - {None}
     plateaus = [
-        _plateau(rank, [c for c in cells if c["plateau"] == rank], candidates)
+        _plateau(rank, [c for c in cells if c["plateau"] == rank], candidates, recipe)
         for rank in sorted(ranks)
     ]
     settings = [
@@ -259,11 +332,13 @@ def _cell(x: int, y: int, part: pl.DataFrame, recipe: Recipe) -> dict[str, Any]:
         "counts": counts,
         "plateau": rank if counts else None,
         "profitable_share": min(0.98, 0.25 + mean["stability"] / 110),
-        "combinations": COMBINATIONS // 84,
+        "combinations": recipe.searched // 84,
     }
 
 
-def _plateau(rank: int, cells: list[dict[str, Any]], candidates: pl.DataFrame) -> dict[str, Any]:
+def _plateau(
+    rank: int, cells: list[dict[str, Any]], candidates: pl.DataFrame, recipe: Recipe
+) -> dict[str, Any]:
     inside = _inside(cells, candidates)
     center = inside.row(len(inside) // 8, named=True)
     x = float(inside["atr_multiplier"].mean())
@@ -283,10 +358,12 @@ def _plateau(rank: int, cells: list[dict[str, Any]], candidates: pl.DataFrame) -
         "median_oos_pnl": float(inside["oos_pnl"].median()),
         "worst_oos_pnl": float(inside["oos_pnl"].min()) - 9000.0,
         "edge_drop": 11.25 + rank,
-        "combinations": len(cells) * (COMBINATIONS // 84),
-        "centre": {"flat": center["flat"], "parameters": {name: center[name] for name in GRID}},
-        "ranges": ranges,
-        "export": f"exports/phase5_refine_ATR-D-v1.5-L_rank{rank}.csv",
+        "combinations": len(cells) * (recipe.searched // 84),
+        "centre": {"flat": center["flat"], "parameters": {n: center[n] for n in recipe.grid}},
+        "ranges": ranges if recipe.tradestation else {},
+        "export": f"exports/phase5_refine_ATR-D-v1.5-L_rank{rank}.csv"
+        if recipe.tradestation
+        else None,
     }
 
 
@@ -312,7 +389,7 @@ def _manifest(
     vault: dict[str, Any] | None,
     candidates: pl.DataFrame,
 ) -> dict[str, Any]:
-    stable = 1_913_204 if recipe.candidates else 0
+    stable = round(recipe.searched * 0.032951733355) if recipe.candidates else 0
     gates = ["is_profit", "oos_profit", "efficiency", "drawdown_to_profit"]
     gates += ["drawdown_to_in_sample", "trades"]
     left = [0.71, 0.52, 0.43, 0.31, 0.305, 0.302] if recipe.candidates else [0.2, 0, 0, 0, 0, 0]
@@ -320,12 +397,13 @@ def _manifest(
     funnel_phases = [
         {
             "phase": phase["number"],
-            "combinations": COMBINATIONS,
-            "alone": {g: int(COMBINATIONS * s) for g, s in zip(gates, alone, strict=True)},
+            "combinations": recipe.searched,
+            "alone": {g: int(recipe.searched * s) for g, s in zip(gates, alone, strict=True)},
             "sequence": {
-                g: int(COMBINATIONS * s * (1 - 0.08 * i)) for g, s in zip(gates, left, strict=True)
+                g: int(recipe.searched * s * (1 - 0.08 * i))
+                for g, s in zip(gates, left, strict=True)
             },
-            "valid": int(COMBINATIONS * left[-1] * (1 - 0.08 * i)),
+            "valid": int(recipe.searched * left[-1] * (1 - 0.08 * i)),
         }
         for i, phase in enumerate(phases)
     ]
@@ -346,6 +424,12 @@ def _manifest(
             "last": str(bars["time"][-1]),
             "bar_size": f"{recipe.bar_minutes}m" if recipe.bar_minutes else "1d",
             "timezone": "America/New_York",
+            "second": recipe.second
+            and {
+                "name": recipe.second,
+                "source": f"{recipe.second}.csv",
+                "alignment": {"bars": 396, "dropped": 4, "dropped_second": 99, "outside": 1234},
+            },
             "warnings": [
                 {
                     "code": "gap",
@@ -356,12 +440,19 @@ def _manifest(
                 }
             ],
         },
-        "strategy": "atr_d_l",
+        "strategy": recipe.strategy,
         "grid": {
             "name": "phase1_slim",
-            "combinations": COMBINATIONS,
-            "sampled": None,
-            "values": GRID,
+            "combinations": recipe.size,
+            "searched": recipe.searched,
+            "sampled": recipe.sampled
+            and {"count": recipe.sampled, "method": "sobol", "seed": recipe.seed},
+            "values": recipe.grid,
+        },
+        "whole_grid": {
+            "profitable": 0.41 + 0.002 * (recipe.run_seed % 7),
+            "median_oos": -250.5 + 131.25 * (recipe.run_seed % 7),
+            "worst_oos": -31_000.0,
         },
         "phases": phases,
         "required_phases": required,
@@ -408,11 +499,11 @@ def _valid_in(recipe: Recipe, stable: int) -> dict[str, int]:
     parts = {3: int(stable * 0.83), 4: stable - int(stable * 0.83)}
     if recipe.phases != 4:
         parts = {recipe.phases: stable}
-    rest = COMBINATIONS - sum(parts.values())
+    rest = recipe.searched - sum(parts.values())
     low = [k for k in range(recipe.phases + 1) if k not in parts]
     for k in low:
         parts[k] = rest // len(low)
-    parts[0] += COMBINATIONS - sum(parts.values())
+    parts[0] += recipe.searched - sum(parts.values())
     return {str(k): parts[k] for k in sorted(parts)}
 
 
@@ -439,13 +530,37 @@ def _finalists(
             curves.append(curve)
             identity = {"finalist": number, "plateau": plateau["rank"]}
             identity |= {"role": "best" if k else "centre", "flat": row["flat"]}
-            identity |= {name: row[name] for name in GRID} | {"stability": row["stability"]}
+            identity |= {name: row[name] for name in recipe.grid} | {"stability": row["stability"]}
             rows.append(identity | _metrics(curve, "history", ""))
             rows[-1] |= _metrics(curve, "vault", "vault_")
     if not rows:
         return
     pl.DataFrame(rows, infer_schema_length=None).write_parquet(folder / "finalists.parquet")
     pl.concat(curves).write_parquet(folder / "equity.parquet")
+    pl.concat([_trades(recipe, row, rng) for row in rows]).write_parquet(folder / "trades.parquet")
+
+
+def _trades(recipe: Recipe, row: dict[str, Any], rng: np.random.Generator) -> pl.DataFrame:
+    """Trades of one finalist, as many as its metrics say, none of them made by rules."""
+    reasons = ["trail", "breach"]
+    reasons += ["reverse"] if recipe.shorts else []
+    reasons += ["cross"] if "hma" in recipe.strategy else []
+    frames = []
+    for span, prefix in (("history", ""), ("vault", "vault_")):
+        n = row[f"{prefix}trades"] or 0
+        frames.append(
+            pl.DataFrame(
+                {
+                    "finalist": np.full(n, row["finalist"], np.int64),
+                    "span": [span] * n,
+                    "dir": rng.choice([1, -1] if recipe.shorts else [1], n).astype(np.int64),
+                    "reason": rng.choice(reasons, n).tolist(),
+                    "pnl": rng.normal(30, 200, n),
+                },
+                schema_overrides={"span": pl.String, "reason": pl.String},
+            )
+        )
+    return pl.concat(frames)
 
 
 def _equity(

@@ -100,6 +100,38 @@ def test_thousands_of_trades_are_cut_and_counted(tmp_path: Path) -> None:
     assert "The first and the last 1,000 of 2,500 trades" in shown.html
 
 
+def test_shorts_have_their_own_mark_and_rows(tmp_path: Path) -> None:
+    shown = page(tmp_path, trades=some_trades(5))
+    traces = shown.charts["figures"]["backtest"]["data"]
+    marks = {t["marker"]["symbol"]: t["x"] for t in traces if t.get("mode") == "markers"}
+    assert marks["triangle-up"] == ["2022-01-01", "2022-01-03", "2022-01-05"]
+    assert marks["triangle-down"] == ["2022-01-02", "2022-01-04"]
+    rows = shown.table("Side and exit")
+    assert rows[1] == ["Long", "3", "100.0\u202f%", "30.00", "10.00"]
+    assert rows[2] == ["Short", "2", "0.0\u202f%", "−21.00", "−10.50"]
+    assert rows[3] == ["trailtrailing stop reached", "5", "60.0\u202f%", "9.00", "1.80"]
+    assert "neither borrow cost nor the dividends" in shown.html
+
+
+def test_long_only_has_no_word_of_shorts(tmp_path: Path) -> None:
+    shown = page(tmp_path, trades=some_trades(5).with_columns(dir=pl.lit(1)))
+    assert [row[0] for row in shown.table("Average trade")] == [
+        "Exit",
+        "trailtrailing stop reached",
+    ]
+    assert "sell short" not in shown.html[: shown.html.index("chart-data")]
+    symbols = [t["marker"]["symbol"] for t in shown.charts["figures"]["backtest"]["data"][1:3]]
+    assert symbols == ["triangle-up", "circle"]
+
+
+def test_made_up_data_are_said(tmp_path: Path) -> None:
+    assert "The data are made up" not in page(tmp_path).html
+    titled = page(tmp_path, title="atr_d_l on nasdaq-3x (made up)").html
+    assert titled.index("The data are made up") < titled.index('class="lead"')
+    noted = page(tmp_path, assumptions={"data": "made up from the index"}).html
+    assert "made up from the index" in noted[noted.index("The data are made up") :]
+
+
 def test_title_is_text(tmp_path: Path) -> None:
     shown = page(tmp_path, title="<script>alert(1)</script>")
     assert [tag for tag, _ in shown.tags].count("script") == 3

@@ -367,9 +367,193 @@ def test_relaxed_rule_is_said(make_page: Callable[..., Page]) -> None:
     assert "the rule was relaxed to 2 because nothing passed in 3" in page.text("gates")
 
 
-def test_sampled_grid_is_said(make_page: Callable[..., Page]) -> None:
-    page = make_page(edited(grid__sampled=100_000))
-    assert "sampled from the 58,060,800 of grid phase1_slim" in page.html
+def test_sampled_grid_is_said_beside_every_count(make_page: Callable[..., Page]) -> None:
+    page = make_page(strategy="atr_d_ls", sampled=1_000_000)
+    extent = "1,000,000 of 16,721,510,400 combinations, Sobol sample, seed 7"
+    assert f"{extent}, over 4 phases" in page.html
+    assert "of 16,721,510,400 in grid phase1_slim: Sobol sample, seed 7" in page.html
+    assert f"Searched: {extent}. Every count in this report is of the sample" in page.text(
+        "tested"
+    )
+    gates = page.text("gates")
+    assert f"Counts are of the sample: {extent}." in gates
+    assert f"Of the combinations searched ({extent})" in gates
+    assert "Expected by luck of 1,000,000, the sample6,000 to 20,000" in gates
+    assert "Combinations in its cells, of the sample" in page.text("plateau-1")
+    whole = make_page()
+    prose = whole.text("tested") + whole.text("gates") + whole.text("plateau-1")
+    assert "the sample" not in prose
+    assert "Sobol" not in prose
+
+
+def test_all_combinations_together(page: Page, run_folder: Path) -> None:
+    whole = read(run_folder / "manifest.json")["whole_grid"]
+    text = page.text("gates")
+    assert f"{share(whole['profitable'])} made a profit in validation" in text
+    assert f"made {money(whole['median_oos'])}, the worst {money(whole['worst_oos'])}" in text
+
+
+def test_constraints_are_listed_and_counted(make_page: Callable[..., Page]) -> None:
+    rules = ["bb_length > atr_period", "<b>x</b> < y"]
+    page = make_page(edited(grid__constraints=rules, grid__combinations=1234))
+    text = page.text("tested")
+    assert rules[0] in text
+    assert rules[1] in text
+    assert "1,234 of 58,060,800 combinations meet them" in text
+    assert "Constraints" not in make_page().text("tested")
+
+
+# Shorts, the second symbol, the Hull rule
+
+
+def test_long_only_says_nothing_of_shorts(page: Page) -> None:
+    text = page.text("tested")
+    for word in ("Shorts", "sells short", "Reversals", "Hull", "second symbol"):
+        assert word not in text, word
+    rows = page.table("Average trade")
+    assert [row[0] for row in rows[2:]] == [
+        "trailtrailing stop reached",
+        "breachclosed beyond the final stop, left at the next open",
+    ]
+
+
+def test_shorts_state_their_fills_and_what_they_leave_out(make_page: Callable[..., Page]) -> None:
+    text = make_page(strategy="atr_d_ls").text("tested")
+    for words in (
+        "the whole equity buys, or sells short, as many lots as it can",
+        "Shorts earn the entry price less the exit price",
+        "neither borrow cost nor the dividends",
+        "Reversals close a position and open the opposite one at the same price",
+    ):
+        assert words in text, words
+    assert "Hull" not in text
+
+
+def test_entries_from_flat_only_are_no_reversals(make_page: Callable[..., Page]) -> None:
+    def flat_only(folder: Path) -> None:
+        manifest = read(folder / "manifest.json")
+        manifest["grid"]["values"]["entry_mode"] = [0]
+        write_json(folder / "manifest.json", manifest)
+
+    assert "Reversals are never made" in make_page(flat_only, strategy="atr_d_ls").text("tested")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "short"), [("atr_d_hma_l", False), ("atr_d_hma_ls", True)], ids=str
+)
+def test_hull_rule(make_page: Callable[..., Page], strategy: str, short: bool) -> None:
+    text = make_page(strategy=strategy).text("tested")
+    assert "The Hull rule: when the fast Hull average crosses above the slow one" in text
+    assert ("it sells short" in text) == short
+    assert ("opens the opposite one at the same price" in text) == short
+
+
+def test_second_symbol_is_named_with_the_bars_it_cost(make_page: Callable[..., Page]) -> None:
+    page = make_page(strategy="atr_d_duals_l", second="big index")
+    lead = "atr_d_duals_l also reads big index. To align the two, 1.00\u202f% of the bars of "
+    assert (
+        lead + "synthetic-fund and 20.00\u202f% of those of big index were dropped, " in page.html
+    )
+    assert "and 1,234 bars before or after the span" in page.html
+    text = page.text("tested")
+    for words in (
+        "Second symbolbig index",
+        "Its sourcebig index.csv",
+        "Bars dropped of synthetic-fund1.00",
+        "Bars dropped of big index20.00",
+        "The second symbol, big index, is read at each close and never traded",
+        "the results look ahead",
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize(
+    ("alignment", "said"),
+    [
+        (0.0125, "1.25\u202f% of the bars of synthetic-fund were dropped."),
+        ({"dropped": 0.0125}, "1.25\u202f% of the bars of synthetic-fund were dropped."),
+        ({"bars": 0, "dropped": 0}, "is not recorded"),
+        ({"bars": 300, "dropped": 0}, "0.00\u202f% of the bars of synthetic-fund were dropped."),
+        (None, "is not recorded"),
+    ],
+)
+def test_alignment_as_counts_or_as_a_share(
+    make_page: Callable[..., Page], alignment: Any, said: str
+) -> None:
+    second = {"name": "index", "source": None, "alignment": alignment}
+    assert said in make_page(edited(data__second=second)).html
+
+
+def test_trades_of_the_centre_are_split(make_page: Callable[..., Page], tmp_path: Path) -> None:
+    page = make_page(strategy="atr_d_ls")
+    finalists = tmp_path / "synthetic" / "finalists"
+    centre = pl.read_parquet(finalists / "finalists.parquet").row(0, named=True)
+    trades = pl.read_parquet(finalists / "trades.parquet")
+    mine = trades.filter(pl.col("finalist") == centre["finalist"])
+    rows = page.table("Average trade")[2:]
+    assert [row[0] for row in rows[:2]] == ["Long", "Short"]
+    assert rows[-1][0] == "reversean entry order the other way filled"
+    for row, side in zip(rows[:2], (1, -1), strict=True):
+        for at, span in ((1, "history"), (5, "vault")):
+            part = mine.filter((pl.col("dir") == side) & (pl.col("span") == span))["pnl"]
+            winners = share((part > 0).mean()) if len(part) else "—"
+            assert row[at : at + 3] == [count(len(part)), winners, money(part.sum())]
+
+
+def test_strategy_of_the_user(make_page: Callable[..., Page]) -> None:
+    def strange(folder: Path) -> None:
+        plateaus = read(folder / "plateaus.json")
+        plateaus["axes"] = ["lookback", "entry_mode"]
+        for plateau in plateaus["plateaus"]:
+            plateau["regime"] = None
+        write_json(folder / "plateaus.json", plateaus)
+        edited(strategy="my_own", shorts=True, grid__values={"entry_mode": [0, 5]})(folder)
+
+    page = make_page(strange, tradestation=False)
+    assert "TradeStation" not in page.text("plateaus")
+    assert "Candidates grouped by lookback and entry_mode" in page.text("map")
+    text = page.text("tested")
+    assert "Shorts earn the entry price" in text
+    assert "Reversals" not in text, "entry_mode is another parameter there"
+
+
+def test_ranges_without_an_export_are_not_called_tradestations(
+    make_page: Callable[..., Page],
+) -> None:
+    def unexported(folder: Path) -> None:
+        plateaus = read(folder / "plateaus.json")
+        for plateau in plateaus["plateaus"]:
+            plateau["export"] = None
+        write_json(folder / "plateaus.json", plateaus)
+
+    text = make_page(unexported).text("plateau-1")
+    assert "Ranges to refine in" in text
+    assert "TradeStation" not in text
+
+
+# Made-up data
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"data__name": "nasdaq-3x (made up)"},
+        {"data__second": {"name": "made-up index"}},
+        {"warnings": ["the fund is made up: three times the index"]},
+        {"data__warnings": [{"code": "made_up", "message": "these prices are made up"}]},
+    ],
+    ids=["name", "second", "warning", "remark"],
+)
+def test_made_up_data_are_said_at_the_top(
+    make_page: Callable[..., Page], values: dict[str, Any]
+) -> None:
+    page = make_page(edited(**values))
+    assert page.html.index("The data are made up") < page.html.index('class="lead"')
+
+
+def test_real_data_are_not_called_made_up(page: Page) -> None:
+    assert "made up" not in page.text("record")
+    assert "The data are made up" not in page.html
 
 
 def test_many_remarks_are_cut_and_counted(make_page: Callable[..., Page]) -> None:

@@ -131,7 +131,7 @@ def test_other_files_are_not_read(tmp_path, text):
 
 def outcome(folder, problem, gates, *, required=2):
     """A hash of the funnel and the candidates; what a run's manifest calls results_hash."""
-    scored, frame = scored_in(folder, problem, gates, required=required)
+    _, scored, frame = scored_in(folder, problem, gates, required=required)
     text = json.dumps(scored.funnel) + frame.write_json()
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -272,7 +272,7 @@ def test_scoring_refuses_a_search_with_a_gap(tmp_path, small_tiles):
             score(problem, store, gates, required=2, limit=9, threads=1)
     file.write_bytes(whole)
     scored = score(problem, store, gates, required=2, limit=9, threads=1)
-    assert candidates(problem, scored, gates, 1).height == 9
+    assert candidates(problem, store, scored, gates, 1).height == 9
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):

@@ -26,6 +26,7 @@ from small_world import (
     brute_of,
     built,
     digest,
+    fresh,
     scored_in,
     world,
 )
@@ -62,7 +63,7 @@ def plain(name, gates=None):
 
 @EVERY_WORLD
 def test_funnel_counts_every_combination(name, searched):
-    scored, _ = searched(name)
+    _, scored, _ = searched(name)
     totals, passed, _, _ = plain(name)
     expected = funnel(totals, built(name).gates)
     found = dict(scored.funnel)
@@ -75,15 +76,16 @@ def test_funnel_counts_every_combination(name, searched):
 
 @EVERY_WORLD
 def test_candidates_are_the_stable_combinations_best_first(name, searched):
-    scored, frame = searched(name)
+    _, scored, frame = searched(name)
     _, passed, ranks, expected = plain(name)
     stable = np.flatnonzero(passed.sum(axis=1) >= scored.funnel["required"])
-    flats = frame["flat"].to_numpy()
-    assert np.array_equal(np.sort(flats), stable)
+    numbers = frame["flat"].to_numpy()
+    flats = brute(name).rows(numbers)
+    assert np.array_equal(np.sort(numbers), brute(name).flats[stable])
     assert stable.size
     found = frame["stability"].to_numpy()
     np.testing.assert_allclose(found, expected[flats], rtol=1e-12)
-    assert np.array_equal(np.lexsort((flats, -found)), np.arange(flats.size))
+    assert np.array_equal(np.lexsort((numbers, -found)), np.arange(flats.size))
     assert np.array_equal(frame["phases_valid"].to_numpy(), passed[flats].sum(axis=1))
     for p in range(passed.shape[1]):
         rank = frame[f"rank_{p + 1}"].to_numpy()
@@ -94,11 +96,12 @@ def test_candidates_are_the_stable_combinations_best_first(name, searched):
 
 @EVERY_WORLD
 def test_candidates_hold_every_field(name, searched):
-    _, frame = searched(name)
-    grid, (totals, _) = built(name).problem.grid, brute(name)
-    flats = frame["flat"].to_numpy()
+    _, _, frame = searched(name)
+    grid, totals = built(name).problem.grid, brute(name).totals
+    numbers = frame["flat"].to_numpy()
+    flats = brute(name).rows(numbers)
     for parameter in grid.names:
-        expected = [grid.point(int(flat))[parameter] for flat in flats]
+        expected = [grid.point(int(flat))[parameter] for flat in numbers]
         assert frame[parameter].to_list() == expected
     for p in range(totals.shape[1]):
         for k, field in enumerate(FIELDS):
@@ -118,9 +121,9 @@ def test_candidates_hold_every_field(name, searched):
 
 @EVERY_WORLD
 def test_behaviours_are_shared_exactly_by_combinations_with_the_same_trades(name, searched):
-    _, frame = searched(name)
-    trades = brute(name).trades
+    _, _, frame = searched(name)
     flats, behaviours = frame["flat"].to_list(), frame["behaviour"].to_list()
+    trades = dict(zip(brute(name).flats.tolist(), brute(name).trades, strict=True))
     lowest = {}
     for flat in sorted(flats):
         lowest.setdefault(trades[flat], flat)
@@ -136,15 +139,17 @@ def test_other_gates_score_the_same_tiles(name, tmp_path):
     scored = score(problem, store, gates, required=1, limit=10**6, threads=1)
     totals, passed, _, expected = plain(name, gates)
     assert scored.funnel["phases"] == funnel(totals, gates)["phases"]
-    assert set(scored.chosen.flat.tolist()) == set(np.flatnonzero(passed.any(axis=1)).tolist())
-    np.testing.assert_allclose(scored.chosen.stability, expected[scored.chosen.flat], rtol=1e-12)
+    kept = brute(name).flats[passed.any(axis=1)]
+    assert set(scored.chosen.flat.tolist()) == set(kept.tolist())
+    rows = brute(name).rows(scored.chosen.flat)
+    np.testing.assert_allclose(scored.chosen.stability, expected[rows], rtol=1e-12)
 
 
 def test_the_best_are_kept_and_ties_go_to_the_lower_number(tmp_path, searched):
     problem, gates = built("plain")
-    whole = searched("plain")[1]
+    whole = searched("plain")[2]
     for limit in (1, 2, 7, 100, whole.height - 1, whole.height, whole.height + 1):
-        scored, frame = scored_in(tmp_path, problem, gates, limit=limit)
+        _, scored, frame = scored_in(tmp_path, problem, gates, limit=limit)
         assert frame.equals(whole.head(limit))
         assert scored.funnel["candidates"] == min(limit, whole.height)
         assert scored.funnel["stable"] == whole.height
@@ -154,10 +159,10 @@ def test_fewer_phases_are_asked_when_none_is_stable(tmp_path):
     problem, gates = built("costs")
     _, passed, _, _ = plain("costs")
     assert passed.sum(axis=1).max() == 3
-    scored, frame = scored_in(tmp_path, problem, gates, required=4)
+    _, scored, frame = scored_in(tmp_path, problem, gates, required=4)
     assert (scored.funnel["required"], scored.funnel["relaxed"]) == (2, True)
     assert frame.height == (passed.sum(axis=1) >= 2).sum()
-    scored, frame = scored_in(tmp_path, problem, gates, required=3)
+    _, scored, frame = scored_in(tmp_path, problem, gates, required=3)
     assert (scored.funnel["required"], scored.funnel["relaxed"]) == (3, False)
     assert frame.height == (passed.sum(axis=1) >= 3).sum()
 
@@ -166,11 +171,11 @@ def test_no_candidate_at_all(tmp_path):
     problem, _ = built("plain")
     gates = Gates(min_trades=255)
     problem = replace(problem, levels=levels_for(gates))
-    scored, frame = scored_in(tmp_path, problem, gates)
+    _, scored, frame = scored_in(tmp_path, problem, gates)
     assert frame.height == scored.funnel["candidates"] == scored.funnel["stable"] == 0
     assert scored.funnel["valid_in"]["0"] == problem.grid.size
     assert (scored.funnel["required"], scored.funnel["relaxed"]) == (2, False)
-    assert frame.columns == scored_in(tmp_path, *built("plain"))[1].columns
+    assert frame.columns == scored_in(tmp_path, *built("plain"))[2].columns
 
 
 @pytest.mark.parametrize(
@@ -185,23 +190,30 @@ def test_no_candidate_at_all(tmp_path):
         # Some combinations never trade: a profit of zero is none.
         ("hundreds", ("atr_period", "atr_buy_period")),
         ("poor", ("min_tightening", "bb_length")),
+        ("both", ("short_multiplier", "entry_mode")),
+        ("hull", ("hma_fast_length", "atr_multiplier")),
+        ("hull", ("hma_slow_length", "equity_price_method")),
+        ("tied", ("atr_multiplier", "atr_buy_multiplier")),
+        ("tied", ("atr_period", "equity_price_method")),
+        ("sampled", ("atr_multiplier", "atr_buy_multiplier")),
     ],
 )
 def test_lattice_counts_every_combination(name, axes, searched):
     problem = built(name).problem
     grid = problem.grid
-    lattice = Lattice(problem, searched(name)[0], axes)
+    store, _, _ = searched(name)
+    lattice = Lattice(problem, store, axes)
     profit = brute(name).totals[:, :, 1].astype(np.float32).astype(float)
     total = profit[:, 0] + profit[:, 1] + profit[:, 2] + profit[:, 3]
     shape = tuple(len(grid.values[axis]) for axis in axes)
     many, profitable = np.zeros(shape, int), np.zeros(shape, int)
-    index = grid.indices(np.arange(grid.size))
+    index = grid.indices(brute(name).flats)
     np.add.at(many, (index[axes[0]], index[axes[1]]), 1)
     np.add.at(profitable, (index[axes[0]], index[axes[1]]), total > 0)
     found = lattice.totals()
     assert np.array_equal(found.combinations, many)
     assert np.array_equal(found.profitable, profitable)
-    assert 0 < profitable.sum() <= grid.size
+    assert 0 < profitable.sum() <= problem.total
     cells = np.array([(0, 0), (shape[0] - 1, shape[1] - 1)])[: many.size]
     inside = np.zeros(shape, bool)
     inside[cells[:, 0], cells[:, 1]] = True
@@ -220,17 +232,19 @@ def test_the_number_of_threads_changes_nothing(name, threads):
 @pytest.mark.parametrize("name", ["plain", "hundreds", "poor"])
 @pytest.mark.parametrize("sets", [1, 2])
 def test_the_size_of_tiles_changes_nothing(name, sets, monkeypatch):
-    before, tiles = digest(name), len(built(name).problem.tiles())
+    before, tiles = digest(name), len(fresh(name).problem.tiles())
     monkeypatch.setattr(problem_module, "_SETS_PER_TILE", sets)
-    assert len(built(name).problem.tiles()) > tiles
+    assert len(fresh(name).problem.tiles()) > tiles
     assert digest(name, threads=2) == before
 
 
 def test_the_lattice_does_not_depend_on_tiles(monkeypatch, searched, tmp_path):
     problem, gates = built("plain")
     axes = ("atr_multiplier", "atr_buy_multiplier")
-    one = Lattice(problem, searched("plain")[0], axes)
+    store, _, _ = searched("plain")
+    one = Lattice(problem, store, axes)
     monkeypatch.setattr(problem_module, "_SETS_PER_TILE", 2)
+    problem = fresh("plain").problem
     two = Lattice(problem, scored_in(tmp_path, problem, gates)[0], axes)
     assert np.array_equal(one.totals().profitable, two.totals().profitable)
     cells = np.array([(1, 0), (0, 2)])
@@ -261,7 +275,7 @@ def test_survivors_and_progress_are_told(tmp_path):
         search(
             problem, store, threads=2, required=3, gates=gates, tick=lambda *at: told.append(at)
         )
-        assert told[-1] == (problem.grid.size, (passed.sum(axis=1) >= 3).sum())
+        assert told[-1] == (problem.total, (passed.sum(axis=1) >= 3).sum())
         assert told == sorted(told)
     assert len(told) == 1
     steps = []
@@ -307,7 +321,7 @@ def phased(count):
 def test_phases_are_counted_apart_however_many(count, tmp_path):
     problem, gates = phased(count)
     required = count // 2 + 1
-    scored, frame = scored_in(tmp_path, problem, gates, required=required)
+    _, scored, frame = scored_in(tmp_path, problem, gates, required=required)
     totals = brute_of(problem).phase_totals()
     passed = valid(totals, gates)
     assert scored.funnel["valid_in"] == funnel(totals, gates)["valid_in"]
@@ -327,7 +341,7 @@ def test_thread_count():
 
 def test_ranks_are_looked_up_exactly(searched):
     # Every rank that occurs is found again by its key, whatever bucket it fell into.
-    for table in searched("plain")[0].ranks:
+    for table in searched("plain")[1].ranks:
         assert isinstance(table, RankTable)
         assert np.all(np.diff(table.key.astype(np.int64)) > 0)
         assert np.all(np.diff(table.rank) > 0)

@@ -135,7 +135,7 @@ def test_the_size_guard_says_what_to_do():
         grid.require_at_most()
     assert str(caught.value) == (
         "grid `phase1` has 116,121,600 combinations, more than --max-combinations 100,000,000; "
-        "raise --max-combinations, or list fewer values "
+        "search a sample of them (--sample N), raise --max-combinations, or list fewer values "
         "(most values: atr_multiplier (12), bb_deviation (8), vol_threshold (8))"
     )
 
@@ -167,7 +167,19 @@ def test_a_file_may_hold_lists_ranges_and_single_values(tmp_path):
         ("length: 10\nfactor: [1, yes]\n", "`factor` must be a number from 0.1 to 10, got True"),
         ("length: 10\nfactor: []\n", "`factor` must have at least one value"),
         ("length: 10\nfactor: [1, 1.0]\n", "`factor` must not repeat a value"),
-        ("length: 10\nfactor: {min: 1, max: 2}\n", "got the keys min, max"),
+        ("length: 10\nfactor: {min: 1, max: 2}\n", "{values: .*got {'min': 1, 'max': 2}"),
+        ("length: 10\nfactor: {range: [1, 2]}\n", r"got {'range': \[1, 2\]}"),
+        ("length: 10\nfactor: {range: [1, 2, 3], step: 1}\n", "{range: .low, high., step: s}"),
+        ("length: 10\nfactor: {range: [1, x], step: 1}\n", "max must be a number, got 'x'"),
+        ("length: 10\nfactor: {values: 3}\n", "got {'values': 3}"),
+        ("length: 10\nfactor: {values: [1], step: 2}\n", "`factor` must be a value"),
+        ("length: 10\nfactor: {values: []}\n", "`factor` must have at least one value"),
+        ("length: 10\nfactor: {values: [[1]]}\n", r"a number from 0.1 to 10, got \[1\]"),
+        ("length: 10\nfactor: 1\nconstraint: a\n", "'constraint'; did you mean constraints"),
+        ("length: 10\nfactor: 1\nconstraints: [3]\n", r"list of texts such as .*got \[3\]"),
+        ("length: 10\nfactor: 1\nconstraints:\n", "list of texts such as .*got None"),
+        ("length: 10\nfactor: 1\nconstraints: ' '\n", "list of texts such as .*got ' '"),
+        ("length: 10\nfactor: 1\nconstraints: length < width\n", "no parameter 'width'"),
         ("length: 10\nfactor: {min: 1, max: x, step: 1}\n", "max must be a number, got 'x'"),
         ("length: 10\nfactor: {min: 1, max: 2, step: 0}\n", "`factor`: step must be positive"),
         ("length: 10\nfactor: 1\nlength: 20\n", "'length' is given twice"),
@@ -191,3 +203,98 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"length: \xff\xfe")
     with pytest.raises(ArgumentError, match="cannot read the grid file"):
         load_grid(path, PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "[0.1, 0.25, 0.4]",
+        "{min: 0.1, max: 0.5, step: 0.15}",
+        "{range: [0.1, 0.4], step: 0.15}",
+        "{values: [0.4, 0.1, 0.25]}",
+    ],
+)
+def test_every_form_of_an_entry(tmp_path, entry):
+    grid = load_grid(write(tmp_path, f"length: 10\nfactor: {entry}\n"), PARAMETERS)
+    assert grid.values["factor"] == (0.1, 0.25, 0.4)
+    assert grid.constraints == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("constraints: factor *  length < 10\n", ("factor * length < 10",)),
+        (
+            "constraints:\n  - factor * length < 10\n  - factor != 1\n",
+            ("factor * length < 10", "factor != 1"),
+        ),
+        ("constraints: []\n", ()),
+    ],
+)
+def test_a_file_may_hold_constraints(tmp_path, text, expected):
+    path = write(tmp_path, f"length: [2, 9]\nfactor: [1, 2]\n{text}")
+    assert load_grid(path, PARAMETERS).constraints == expected
+
+
+def test_constraints_of_a_mapping():
+    entries = {"length": [2, 9], "factor": [1, 2], "constraints": "factor * length < 10"}
+    grid = load_grid(entries, PARAMETERS)
+    assert (grid.size, grid.product, grid.names) == (3, 4, ("length", "factor"))
+    assert Grid(grid.name, grid.values, grid.constraints) == grid
+
+
+TIED = Grid("tied", {"a": (1, 2, 3), "b": (2.0, 3.0), "c": (1, 2), "d": (5,)}, ("a < b",))
+
+
+def test_numbers_of_combinations_run_over_the_product():
+    assert (TIED.product, TIED.size) == (12, 6)
+    assert TIED.constrained == ("a", "b")
+    assert TIED.strides == (4, 2, 1, 1)
+    assert TIED.point(11) == {"a": 3, "b": 3.0, "c": 2, "d": 5}  # not allowed, but a number
+    assert TIED.flat_of(TIED.point(11)) == 11
+    with pytest.raises(ArgumentError, match="number from 0 to 11, got 12"):
+        TIED.mask(np.array([12]))
+
+
+def test_mask_says_which_numbers_meet_the_constraints():
+    met = [point["a"] < point["b"] for point in map(TIED.point, range(12))]
+    assert TIED.mask(np.arange(12)).tolist() == met
+    assert TIED.mask(np.array([], np.int64)).shape == (0,)
+    assert SMALL.mask(np.arange(6)).all()
+
+
+def test_constraints_on_a_grid_larger_than_64_bits_count():
+    values = {f"p{i}": tuple(range(1, 1001)) for i in range(8)}
+    huge = Grid("huge", values, ("p0 < p1", "p6 + p7 <= 3", "p3 == 7"))
+    assert huge.size == (1000 * 999 // 2) * 3 * 1 * 1000**3
+    # A number of 64 bits never leaves the first value of p0 and of p1.
+    assert not huge.mask(np.array([0, 2**62])).any()
+    flat = np.array([6 * 1000**4])
+    loose = Grid("huge", values, ("p0 == p1", "p3 == 7"))
+    assert loose.mask(flat).tolist() == [True]
+    assert loose.mask(flat - 1).tolist() == [False]
+
+
+def test_a_constrained_grid_travels_to_other_processes():
+    copy = pickle.loads(pickle.dumps(TIED))
+    assert copy == TIED
+    assert copy.mask(np.arange(12)).sum() == 6
+
+
+def test_grids_with_other_constraints_differ():
+    assert Grid("tied", TIED.values, ("b > a",)) != TIED
+
+
+def test_the_size_guard_counts_what_the_constraints_leave():
+    TIED.require_at_most(6)
+    with pytest.raises(ArgumentError, match="`tied` has 6 combinations, more than"):
+        TIED.require_at_most(5)
+
+
+def test_constraints_that_leave_nothing_are_refused():
+    with pytest.raises(ArgumentError, match="no combination of the values of a, b meets `a > b`"):
+        Grid("none", {"a": (1, 2), "b": (2, 3), "c": (1, 2)}, ("c < 2", "a > b"))
+
+
+def test_one_constraint_may_be_given_without_a_list():
+    assert Grid("one", {"a": (1, 2)}, "a < 2").constraints == ("a < 2",)

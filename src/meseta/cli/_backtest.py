@@ -45,7 +45,8 @@ def register(app: typer.Typer) -> None:
         "meseta backtest atr_d_l --bars QQQ.csv --set ... --window 500:1200:1600\n"
         "meseta backtest atr_d_l --bars QQQ.csv --set ... "
         "--window 2014-01-01:2017-01-01:2018-12-31\n"
-        "meseta backtest atr_d_l --bars QQQ.csv --set ... --json - | jq .report"
+        "meseta backtest atr_d_l --bars QQQ.csv --set ... --json - | jq .report\n"
+        "meseta backtest atr_d_duals_l --bars TQQQ.csv --bars2 QQQ.csv --set ..."
     )
     command(app, "backtest", panel=opt.SEARCH, examples=examples)(_backtest)
 
@@ -54,6 +55,8 @@ def _backtest(
     *,
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="See `meseta strategies`.")],
     bars: opt.Bars = None,
+    bars2: opt.Bars2 = None,
+    allow_dropped: opt.AllowDropped = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,8 +91,8 @@ def _backtest(
 ) -> None:
     """Trade one parameter set and show every trade."""
     from meseta.account import Account
-    from meseta.bars import load
     from meseta.engine import backtest
+    from meseta.pipeline._series import load_series
     from meseta.strategies import find_strategy
 
     chosen = find_strategy(strategy)
@@ -104,8 +107,11 @@ def _backtest(
     account = Account(**{k: v for k, v in costs.items() if v is not None})
     if bars is None:
         raise ArgumentError("`bars` is missing; give --bars a data file, '-' or sample:nasdaq")
-    series = load(
+    series = load_series(
+        [chosen],
         bars,
+        bars2,
+        allow_dropped=bool(allow_dropped),
         timezone=timezone,
         date_order=date_order,
         allow_nonpositive=bool(allow_nonpositive),
@@ -258,12 +264,12 @@ def _write_page(
     start, split, stop = made.window
     margin = (stop - start) // 20
     shown = slice(max(start - margin, 0), min(stop + margin, len(bars)))
-    equity = np.full(len(bars), np.nan)
+    equity, second = np.full(len(bars), np.nan), bars.second
     equity[start:stop] = made.equity
     report = made.report
     write_backtest_page(
         path,
-        title=f"{strategy.name} on {bars.name}",
+        title=f"{strategy.name} on {bars.name}" + (f" with {second.name}" if second else ""),
         time=bars.time[shown],
         close=bars.close[shown],
         equity=equity[shown],
@@ -290,7 +296,9 @@ def _trade_frame(bars: Bars, trades: tuple[Trade, ...]) -> pl.DataFrame:
 
     from meseta.engine import Trade
 
-    frame = pl.DataFrame(trades, schema=list(Trade._fields), orient="row")
+    kinds = {"entry_bar": pl.Int64, "exit_bar": pl.Int64, "dir": pl.Int64, "reason": pl.String}
+    schema = {name: kinds.get(name, pl.Float64) for name in Trade._fields}
+    frame = pl.DataFrame(trades, schema=schema, orient="row")
     entry, exit_ = (
         bars.time[np.array([getattr(t, name) for t in trades], np.int64)]
         for name in ("entry_bar", "exit_bar")

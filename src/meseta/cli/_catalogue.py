@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_LARGE = (
+    "More than 100,000,000 combinations are searched with a larger --max-combinations alone; "
+    "--sample N searches some of them."
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -38,11 +43,22 @@ def _strategies(name: _Name = None) -> None:
         _describe(find_strategy(name))
         return
     rows = [
-        (s.name, str(len(s.parameters)), s.tradestation_name, s.summary)
+        (
+            s.name,
+            str(len(s.parameters)),
+            _yes(s.shorts),
+            _yes(s.second),
+            s.tradestation_name or "-",
+            s.summary,
+        )
         for s in strategies().values()
     ]
-    heads = ("strategy", "parameters", "TradeStation", "what it does")
-    table(console, "", heads, rows, wrap=("TradeStation", "what it does"))
+    heads = ("strategy", "parameters", "shorts", "second symbol", "TradeStation", "what it does")
+    table(console, "", heads, rows, wrap=("what it does",))
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001
+    return "yes" if value else "no"
 
 
 def _describe(strategy: Strategy) -> None:
@@ -51,8 +67,11 @@ def _describe(strategy: Strategy) -> None:
         console,
         [
             ("Strategy", strategy.name),
-            ("TradeStation", strategy.tradestation_name),
+            ("TradeStation", strategy.tradestation_name or "-"),
             ("What it does", strategy.summary),
+            ("Shorts", _yes(strategy.shorts)),
+            ("Second symbol", "yes, give --bars2" if strategy.second else "no"),
+            ("Simpler variants", ", ".join(strategy.expands) or "none"),
         ],
     )
     console.print()
@@ -82,7 +101,9 @@ def _grids(name: _Name = None) -> None:
         for grid in grid_names(s.parameters)
     ]
     table(console, "", ("strategy", "grid", "combinations"), rows, left=2)
+    console.print(_LARGE, soft_wrap=not console.is_terminal)
     if name is not None:
+        console.print()
         for grid in grid_names(asked[0].parameters):
             values = [
                 (p.name, str(len(p.grids[grid])), _listed(p, grid)) for p in asked[0].parameters

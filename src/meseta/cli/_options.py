@@ -8,14 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 __all__ = [
+    "AllowDropped",
     "Axes",
     "Bars",
+    "Bars2",
     "Capital",
     "Commission",
     "ConfigFile",
     "CostPerShare",
     "Csv",
     "DateOrder",
+    "Expand",
     "Force",
     "Grid",
     "Html",
@@ -35,6 +38,8 @@ __all__ = [
     "ReportFlag",
     "Resume",
     "RunArgument",
+    "Sample",
+    "SampleMethod",
     "Seed",
     "Slippage",
     "StrategyName",
@@ -54,6 +59,25 @@ Bars = Annotated[
         metavar="FILE",
         help="Market data: a CSV or Parquet file, a TradeStation export, sample:nasdaq, "
         "sample:sp500, or - for CSV on standard input.",
+        rich_help_panel=DATA,
+    ),
+]
+Bars2 = Annotated[
+    str | None,
+    typer.Option(
+        "--bars2",
+        metavar="FILE",
+        help="Market data of the second symbol, for strategies that read one and trade the "
+        "other: the index beside a leveraged fund. sample:nasdaq goes with "
+        "--bars sample:nasdaq-3x.",
+        rich_help_panel=DATA,
+    ),
+]
+AllowDropped = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-dropped",
+        help="Accept that more than 2 % of the bars have no partner in the other symbol.",
         rich_help_panel=DATA,
     ),
 ]
@@ -171,7 +195,7 @@ Axes = Annotated[
     typer.Option(
         metavar="X,Y",
         help="The two parameters that span the plateau map. "
-        "Default: atr_multiplier, atr_buy_multiplier.",
+        "Default: atr_multiplier, atr_buy_multiplier; a variant without one of them uses others.",
         rich_help_panel=SELECTION,
     ),
 ]
@@ -218,7 +242,8 @@ StrategyName = Annotated[
     typer.Option(
         "--strategy",
         metavar="NAME",
-        help="What to search, see `meseta strategies`. Default: atr_d_l.",
+        help="What to search, see `meseta strategies`, or path/to/file.py:Name for your own. "
+        "Default: atr_d_l.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -253,7 +278,32 @@ MaxCombinations = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Refuse a larger grid. Default: 100,000,000.",
+        help="Refuse to search more. Default: 100,000,000.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Search N combinations drawn from the grid instead of all of it; every output says "
+        "so. --seed draws others. Default: all.",
+        rich_help_panel=SEARCH,
+    ),
+]
+SampleMethod = Annotated[
+    Literal["sobol", "random"] | None,
+    typer.Option(
+        help="How they are drawn: spread evenly, or each by itself. Default: sobol.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Expand = Annotated[
+    bool | None,
+    typer.Option(
+        "--expand/--no-expand",
+        help="Search the strategy's simpler variants too, on the same data and phases, and "
+        "compare. Default: yes.",
         rich_help_panel=SEARCH,
     ),
 ]

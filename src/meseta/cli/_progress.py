@@ -26,6 +26,7 @@ _STAGES = {
     "plateaus": "Finding plateaus",
     "finalists": "Running the finalists",
     "report": "Writing the report",
+    "comparison": "Comparing the variants",
 }
 _LINE_SECONDS = 10.0
 _LINE_SHARE = 0.1
@@ -57,17 +58,18 @@ class _Pace:
     """Speed of the present stage, from when its work began."""
 
     def __init__(self) -> None:
-        self.stage = ""
+        self.stage = ("", "")
         self.since, self.base, self.ticks = 0.0, 0, 0
 
     def turn(self, at: Progress) -> bool:
         """Tell whether `at` begins a stage."""
-        new = at.stage != self.stage
+        stage = (at.part, at.stage)
+        new = stage != self.stage
         # A continued search first counts what it finds finished, and its first tile may wait for
         # kernels to be compiled; neither is its speed.
         self.ticks = 0 if new else self.ticks + 1
         if self.ticks <= (2 if at.stage == "search" else 0):
-            self.stage, self.since, self.base = at.stage, time.monotonic(), at.done
+            self.stage, self.since, self.base = stage, time.monotonic(), at.done
         return new
 
     def detail(self, at: Progress, *, brief: bool = False) -> str:
@@ -140,4 +142,5 @@ def _speed(rate: float) -> str:
 
 
 def _label(at: Progress) -> str:
-    return _STAGES.get(at.stage, at.stage)
+    stage = _STAGES.get(at.stage, at.stage)
+    return f"{at.part}: {stage}" if at.part else stage

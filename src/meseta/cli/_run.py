@@ -34,12 +34,16 @@ _GATES = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    command(app, "demo", panel=opt.SEARCH, examples="meseta demo\nmeseta demo --out /tmp/runs")(
-        _demo
+    examples = (
+        "meseta demo\nmeseta demo --strategy atr_d_ls\n"
+        "meseta demo --strategy atr_d_duals_ls --out /tmp/runs"
     )
+    command(app, "demo", panel=opt.SEARCH, examples=examples)(_demo)
     examples = (
         "meseta run --bars QQQ.csv --grid phase1_slim --capital 100000 --name qqq\n"
         "meseta run --bars QQQ.csv --grid my_grid.yaml --phases my_phases.yaml --vault 24\n"
+        "meseta run --bars QQQ.csv --strategy atr_d_ls --sample 1000000 --seed 7\n"
+        "meseta run --bars TQQQ.csv --bars2 QQQ.csv --strategy atr_d_duals_l --grid ts_coarse\n"
         "meseta run config.yaml --slippage 0.02 --min-trades 5 --force\n"
         "meseta run config.yaml --resume"
     )
@@ -55,12 +59,17 @@ def _run(
     *,
     config: opt.ConfigFile = None,
     bars: opt.Bars = None,
+    bars2: opt.Bars2 = None,
+    allow_dropped: opt.AllowDropped = None,
     strategy: opt.StrategyName = None,
+    expand: opt.Expand = None,
     grid: opt.Grid = None,
+    sample: opt.Sample = None,
+    sample_method: opt.SampleMethod = None,
+    seed: opt.Seed = None,
     phases: opt.Phases = None,
     vault: opt.Vault = None,
     max_combinations: opt.MaxCombinations = None,
-    seed: opt.Seed = None,
     capital: opt.Capital = None,
     cost_per_share: opt.CostPerShare = None,
     commission: opt.Commission = None,
@@ -90,6 +99,9 @@ def _run(
     The search reads the history before the vault. Each phase has an in-sample side and a
     validation side; the gates read both, so validation is no proof. The vault is opened once at
     the end for the finalists, and every opening is counted.
+
+    A strategy with simpler variants is searched together with them and compared, each with its
+    number of combinations; each opens the vault once.
     """
     overrides = _given(locals(), "config", "resume", "force")
     from meseta.config import load_config
@@ -100,12 +112,16 @@ def _run(
 
 def _demo(
     *,
+    strategy: opt.StrategyName = None,
     out: opt.Out = None,
     threads: opt.Threads = None,
     report: opt.ReportFlag = None,
     resume: opt.Resume = False,
 ) -> None:
     """Search 58 million combinations on the Nasdaq composite index, and write a report.
+
+    With --strategy another strategy and its simpler variants are searched on a coarse grid
+    instead; those that read a second symbol trade a leveraged fund made up from the index.
 
     The index stands near 7,000 points at the end of the sample and shares are whole, so that the
     account starts with 100,000 instead of 10,000: the smaller one could buy a single share. The
@@ -115,8 +131,25 @@ def _demo(
 
     given = {"out": out, "threads": threads, "report": report}
     overrides = {name: value for name, value in given.items() if value is not None}
-    fixed = {"bars": "sample:nasdaq", "grid": "phase1_slim", "capital": 100_000.0, "name": "demo"}
+    fixed = _demo_options(strategy) | {"capital": 100_000.0}
     _search(load_config(None, fixed | overrides), resume=resume, force=True)
+
+
+def _demo_options(name: str | None) -> dict[str, Any]:
+    from meseta.config import RunConfig
+    from meseta.strategies import find_strategy
+
+    usual = RunConfig.model_fields["strategy"].default
+    strategy = find_strategy(name or usual)
+    if strategy.name == usual:
+        return {"bars": "sample:nasdaq", "grid": "phase1_slim", "name": "demo"}
+    fund = {"bars": "sample:nasdaq-3x", "bars2": "sample:nasdaq"}
+    return {
+        **(fund if strategy.second else {"bars": "sample:nasdaq"}),
+        "strategy": name,
+        "grid": "ts_coarse",
+        "name": f"demo-{strategy.name}",
+    }
 
 
 def _rescore(
@@ -132,8 +165,8 @@ def _rescore(
 ) -> None:
     """Score a finished search again with other gates or axes, without searching.
 
-    Options left out stay as they were in the run. Its finalists look at the vault again, which
-    is counted.
+    Options left out stay as they were in the run. Its variants are scored again with it; axes
+    change where a variant has them. All finalists look at the vault again, which is counted.
     """
     changes = _given(locals(), "run")
     from meseta import pipeline
@@ -141,9 +174,15 @@ def _rescore(
 
     began = time.monotonic()
     with watch(make_console(stderr=True)) as progress:
-        result = pipeline.rescore(
-            find_run(run), **changes, command=_command_line(sys.argv), progress=progress
-        )
+        try:
+            result = pipeline.rescore(
+                find_run(run), **changes, command=_command_line(sys.argv), progress=progress
+            )
+        except KeyboardInterrupt as error:
+            error.add_note(
+                f"The search is kept. Score it again with:\n  {_command_line(sys.argv)}"
+            )
+            raise
     show_result(make_console(), result, time.monotonic() - began)
 
 
@@ -155,7 +194,7 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
     console = make_console()
     # An unfinished run of bars from standard input kept them, and need not be given them again.
     planned = None
-    if config.bars != "-" or not resume:
+    if "-" not in {config.bars, config.bars2} or not resume:
         planned = pipeline.plan(config)
         show_plan(console, config, planned)
         _say_first_use(console)

@@ -26,10 +26,19 @@ _GATES = {
     "drawdown_to_in_sample": "drawdown to in-sample",
     "trades": "trades",
 }
+_METHODS = {"sobol": "a Sobol", "random": "a random"}
 _MOST_PLATEAUS = 12
 _LEGEND = (
-    "Over all combinations of the plateau's cells, validation profit summed over phases: "
+    "Over all searched combinations of the plateau's cells, validation profit summed over phases: "
     "profitable is the share above zero, validation the median. Vault: the centre's profit in it."
+)
+
+
+_VARIANTS = (
+    "Best plateau: its stability, and the median validation profit of its combinations; it is the "
+    "best of as many combinations as stand beside it, and the best of more is better by luck "
+    "alone. All: median validation profit and share above zero of everything searched, which a "
+    "larger number does not help. Vault: the best plateau's centre in it."
 )
 
 
@@ -37,23 +46,23 @@ def show_plan(console: Console, config: RunConfig, plan: Plan) -> None:
     """Print grid, data, vault, phases and estimates before anything is started."""
     from meseta.search import thread_count
 
-    grid = (
-        f"{plan.grid.name}: {count(plan.combinations)} combinations of "
-        f"{len(plan.grid.searched)} searched parameters"
-    )
     estimate = (
-        f"about {duration(plan.seconds)} with {thread_count(config.threads)} threads, "
-        f"{size(plan.memory_bytes)} of memory, {size(plan.disk_bytes)} on disk"
+        f"about {duration(sum(each.seconds for each in plan.whole))} with "
+        f"{thread_count(config.threads)} threads, "
+        f"{size(max(each.memory_bytes for each in plan.whole))} of memory, "
+        f"{size(sum(each.disk_bytes for each in plan.whole))} on disk"
     )
     pairs = [
-        ("Strategy", f"{plan.strategy.name} ({plan.strategy.tradestation_name})"),
+        ("Strategy", _strategy(plan)),
         ("Data", _data(plan.bars)),
+        *_second(plan.bars),
         ("Vault", _vault(config, plan)),
-        ("Grid", grid),
+        ("Grid", _grid(plan)),
         ("Estimate", estimate),
     ]
     facts(console, pairs)
     console.print()
+    _show_variants(console, plan)
     rows = [
         (
             str(phase.number),
@@ -65,8 +74,61 @@ def show_plan(console: Console, config: RunConfig, plan: Plan) -> None:
     many = len(plan.phases.phases)
     title = f"Phases (a combination must hold up in {plan.phases.required} of {many})"
     table(console, title, ("phase", "in-sample", "bars", "validation", "bars"), rows)
-    for warning in plan.warnings:
+    notes = [f"{each.strategy.name}: {note}" for each in plan.variants for note in each.notes]
+    for warning in (*plan.warnings, *notes):
         console.print(f"Note: {warning}", soft_wrap=True)
+
+
+def _strategy(plan: Plan) -> str:
+    name, there = plan.strategy.name, plan.strategy.tradestation_name
+    return f"{name} ({there})" if there else name
+
+
+def _grid(plan: Plan) -> str:
+    of = f"combinations of {len(plan.grid.searched)} searched parameters"
+    constraints = plan.grid.constraints
+    if constraints:
+        of += f" that meet {len(constraints)} constraint{'s' * (len(constraints) > 1)}"
+    if plan.sample is None:
+        return f"{plan.grid.name}: {count(plan.combinations)} {of}"
+    return f"{plan.grid.name}: {_drawn(plan)} of {count(plan.grid.size)} {of}"
+
+
+def _drawn(plan: Plan) -> str:
+    if plan.sample is None:
+        return count(plan.combinations)
+    method = _METHODS[plan.sample.method]
+    return f"{method} sample (seed {plan.sample.seed}) of {count(plan.combinations)}"
+
+
+def _show_variants(console: Console, plan: Plan) -> None:
+    if not plan.variants:
+        return
+    rows = [
+        (
+            each.strategy.name,
+            count(each.combinations),
+            count(each.grid.size),
+            str(len(each.grid.searched)),
+            duration(each.seconds),
+        )
+        for each in plan.whole
+    ]
+    title = "Variants, on the same bars, phases and vault"
+    heads = ("strategy", "searched", "combinations", "parameters", "about")
+    table(console, title, heads, rows)
+
+
+def _second(bars: Bars) -> Iterator[tuple[str, str]]:
+    if bars.second is None or bars.alignment is None:
+        return
+    made = bars.alignment
+    text = (
+        f"{bars.second.name}, {count(made.bars)} bars shared; without partner "
+        f"{count(made.dropped)} of the first ({share(made.share)}) and "
+        f"{count(made.dropped_second)} of the second ({share(made.share_second)})"
+    )
+    yield "Second", text
 
 
 def _data(bars: Bars) -> str:
@@ -99,15 +161,62 @@ def _span(bars: Bars, a: int, z: int) -> tuple[str, str]:
 
 def show_result(console: Console, result: RunResult, seconds: float) -> None:
     """Print the gate funnel, the plateaus, where the files are, and how long it took."""
-    manifest = result.manifest
+    manifest, all_ = result.manifest, (result, *result.variants)
+    console.print(f"{manifest['strategy']}: {_searched(manifest['grid'])}\n", soft_wrap=True)
     _show_funnel(console, manifest["funnel"])
     _show_plateaus(console, result)
-    for warning in manifest["warnings"]:
+    _show_comparison(console, result)
+    notes = [warning for each in all_ for warning in _warnings(each, named=len(all_) > 1)]
+    for warning in notes:
         console.print(f"Note: {warning}", soft_wrap=True)
-    if manifest["vault"] and manifest["vault"]["opened"]:
-        console.print(_opened(manifest["vault"]["opened"]), soft_wrap=True)
+    opened = [each.manifest["vault"]["opened"] or 0 for each in all_ if each.manifest["vault"]]
+    if any(opened):
+        console.print(_opened(max(opened), len(all_)), soft_wrap=True)
     console.print(f"Done in {duration(seconds)}.")
     facts(console, [("Run", str(result.folder)), *_files(result)])
+
+
+def _searched(grid: dict[str, Any]) -> str:
+    """Say how many combinations were searched, and of a sample how they were drawn."""
+    sampled = grid["sampled"]
+    if sampled is None:
+        return f"all {count(grid['combinations'])} combinations of {grid['name']} searched"
+    return (
+        f"{count(grid['searched'])} of {count(grid['combinations'])} combinations of "
+        f"{grid['name']} searched, {_METHODS[sampled['method']]} sample with seed "
+        f"{sampled['seed']}"
+    )
+
+
+def _warnings(result: RunResult, *, named: bool) -> list[str]:
+    name = result.manifest["strategy"]
+    return [f"{name}: {text}" if named else text for text in result.manifest["warnings"]]
+
+
+def _show_comparison(console: Console, result: RunResult) -> None:
+    if not result.variants:
+        return
+    from meseta.report import comparison_rows
+
+    rows = [
+        (
+            row.strategy,
+            count(row.combinations) + (" (sample)" if row.sampled else ""),
+            number(row.plateau_stability, 2),
+            money(row.plateau_oos_median),
+            money(row.median_all),
+            share(row.share_profitable),
+            money(row.vault_profit),
+        )
+        for row in comparison_rows(result.folder)
+    ]
+    heads = (
+        "variant", "combinations", "best plateau", "validation", "all: median", "profitable",
+        "vault",
+    )  # fmt: skip
+    table(console, "Variants", heads, rows)
+    console.print(_VARIANTS, soft_wrap=not console.is_terminal)
+    console.print()
 
 
 def _show_funnel(console: Console, funnel: dict[str, Any]) -> None:
@@ -174,7 +283,12 @@ def _centres(folder: Path) -> dict[int, dict[str, Any]]:
     return {row["plateau"]: row for row in centres.iter_rows(named=True)}
 
 
-def _opened(times: int) -> str:
+def _opened(times: int, variants: int) -> str:
+    if variants > 1:
+        return (
+            f"Each of the {variants} variants opened the vault, which has been opened {times} "
+            "times by now: the more often it is looked at, the less its results prove."
+        )
     if times == 1:
         return "The vault was opened for the first time: its results are the only unseen ones."
     return (
@@ -192,5 +306,9 @@ def _files(result: RunResult) -> Iterator[tuple[str, str]]:
     exports = sorted((result.folder / "exports").glob("*"))
     if exports:
         yield "TradeStation", f"{result.folder / 'exports'} ({len(exports)} files)"
+    if result.variants:
+        yield "Variants", str(result.folder / "variants")
     if result.report is not None:
         yield "Report", str(result.report)
+    if result.comparison is not None:
+        yield "Comparison", str(result.comparison)

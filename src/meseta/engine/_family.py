@@ -1,70 +1,220 @@
-"""All exit tables of one stop distance against all entry sets: the search's unit of work."""
+"""Exit tables of one stop distance against entry sets: the search's unit of work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from meseta._numba import inline, kernel
-from meseta.engine._chain import walk_lanes
-from meseta.engine._entries import overlay
-from meseta.engine._exits import blank_table, build_ladder, fill_table
-from meseta.engine._fast import link
+from meseta.engine._chain import code_of, walk_lanes
+from meseta.engine._entries import AT_OPEN, BAR, HALF, overlay
+from meseta.engine._exits import (
+    SEED,
+    States,
+    blank_table,
+    build_ladder,
+    fill_table,
+    leave_table,
+    left_rows,
+    left_table,
+)
 from meseta.engine._lanes import LANES
 from meseta.engine._walk import walk_pairs
 from meseta.strategies._indicators import write_tightening
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray, IntArray
-    from meseta.engine._chain import Costs, Levels
-    from meseta.engine._entries import EntryTables
-    from meseta.engine._exits import Ladder
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from meseta._types import BoolArray, FloatArray, IntArray
+    from meseta.engine._chain import Levels
+    from meseta.engine._entries import EntryTables, Overlay
+    from meseta.engine._exits import Ladder, Leave
     from meseta.engine._marks import Cuts
     from meseta.engine._path import Prices
-    from meseta.strategies import ExitFamily
+    from meseta.engine._settle import Costs
+    from meseta.strategies import Protection
     from meseta.strategies._indicators import Tightenings
 
-__all__ = ["FamilyTables", "prepare_family", "search_family", "walk_family"]
+# Series whose tables are held at the same time for all shared parameter sets of a tile.
+_CHUNK = 32
+
+__all__ = [
+    "ExitTables",
+    "Ground",
+    "SideTables",
+    "Task",
+    "exit_tables",
+    "link",
+    "pack",
+    "search_family",
+    "side_tables",
+    "states_of",
+    "walk_family",
+    "words_of",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyTables:
-    """One exit family made ready for its walks.
+class Ground(NamedTuple):
+    """What every walk of a search stands on.
 
     Parameters
     ----------
-    ladder
-        Steps of every path.
-    blank
-        Table with the rows that do not depend on the tightening, shape (rows, 8).
-    entries
-        Entry tables whose events lead to this table's rows.
-    first
-        First bar that may signal with each series, int64, shape (series,).
+    sides
+        Own prices of longs, and of shorts where they are traded.
+    cuts, costs
+        Windows and account.
+    slippage
+        Price units per share.
+    reverses
+        Whether any position is reversed by an opposite order.
     """
 
+    sides: tuple[Prices, ...]
+    cuts: Cuts
+    costs: Costs
+    slippage: float
+    reverses: bool = True
+
+    @property
+    def both(self) -> int | bool | None:
+        """The kind of strategy, as `walk_lanes` is told."""
+        if len(self.sides) == 1:
+            return None
+        return 1 if self.reverses else True
+
+
+def words_of(sides: tuple[Prices, ...]) -> int:
+    """Return the number of words of an event."""
+    return 4 if len(sides) == 1 else 8
+
+
+def states_of(modes: int, bars: int, *, turns: bool) -> tuple[States, States]:
+    """Return the states after exits of longs and of shorts.
+
+    Parameters
+    ----------
+    modes
+        1, or more when the strategy remembers that it was stopped out.
+    bars
+        Length of the series.
+    turns
+        Whether the entry of the close at which a position is left works too.
+    """
+    left, several = (-1 if turns else 0), modes > 1
+    shifts = [min(mode, modes - 1) * (bars + 1) for mode in (1, 2)]
+    return States(shifts[0], left, several), States(shifts[1], left, several)
+
+
+class SideTables(NamedTuple):
+    """What all tightening series of one stop distance share, for one side."""
+
     ladder: Ladder
+    stops: Overlay
+
+
+def side_tables(
+    prices: Prices, way: int, guard: Protection, first: int, reached: BoolArray, least: float
+) -> SideTables:
+    """Build the tables of one protection.
+
+    Parameters
+    ----------
+    prices, way
+        The side, 1 for longs and -1 for shorts.
+    guard
+        Its protection, in the market's prices.
+    first
+        Earliest bar that may signal with it.
+    reached
+        Bars on which the side may be entered.
+    least
+        Smallest tightening factor of any series.
+    """
+    stop = way * guard.stop
+    ladder = build_ladder(prices, stop, first, reached, least, trailing=guard.trailing)
+    shield = guard.shield if guard.trailing else stop
+    return SideTables(ladder, overlay(shield, guard.trailing, prices, reached))
+
+
+@dataclass(frozen=True, slots=True)
+class ExitTables:
+    """One stop distance made ready for its walks.
+
+    Parameters
+    ----------
+    ladders, stops, leaves, states
+        By side.
+    blank
+        Table with the rows that do not depend on the tightening, shape (rows, 8).
+    """
+
+    ladders: tuple[Ladder, ...]
+    stops: tuple[Overlay, ...]
+    leaves: tuple[Leave, ...]
+    states: tuple[States, ...]
     blank: FloatArray
-    entries: EntryTables
-    first: IntArray
+
+    @property
+    def leaves_early(self) -> bool:
+        """Whether any close leaves a position."""
+        return any(bool((leave.close < leave.close.size).any()) for leave in self.leaves)
+
+    def like(self, other: ExitTables) -> bool:
+        """Tell whether nothing but such closes differs."""
+        return all(a is b for a, b in zip(self.ladders, other.ladders, strict=True))
 
 
-def prepare_family(
-    family: ExitFamily, entries: EntryTables, prices: Prices, slippage: float
-) -> FamilyTables:
-    """Build what all tightening series of a family share."""
-    least, first = float(family.series.floor.min()), int(family.first.min())
-    ladder = build_ladder(prices, family.stop, first, entries.reached, least)
-    stops = overlay(family.shield, prices, entries.reached)
-    return FamilyTables(
-        ladder=ladder,
-        blank=blank_table(ladder, stops, slippage),
-        entries=link(entries, prices, ladder.row, stops),
-        # Kernels read the tables at this bar and check no bounds.
-        first=np.minimum(family.first, prices.open.size),
-    )
+def exit_tables(
+    tables: Sequence[SideTables],
+    leaves: tuple[Leave, ...],
+    states: tuple[States, States],
+    slippage: float,
+) -> ExitTables:
+    """Join the tables of both sides."""
+    ladders, stops = tuple(t.ladder for t in tables), tuple(t.stops for t in tables)
+    kept = states[: len(ladders)]
+    if len(ladders) > 1:
+        kept = tuple(state._replace(distinct=True) for state in kept)
+    return ExitTables(ladders, stops, leaves, kept, blank_table(ladders, stops, kept, slippage))
+
+
+@kernel
+def _link(
+    events: FloatArray, words: int, rows: tuple[IntArray, ...], stops: tuple[Overlay, ...],
+    base: tuple[int, ...], never: int,
+) -> None:  # fmt: skip
+    bits = events.view(np.int64).reshape(-1, words)
+    for k in range(bits.shape[0]):
+        e = bits[k, 3] & BAR
+        row = never
+        if e < rows[0].size:
+            side = 0 if events[words * k + 1] > 0.0 else len(rows) - 1
+            at_open = (bits[k, 3] >> AT_OPEN) & 1
+            stop = stops[side].at_open[e] if at_open else stops[side].on_way_up[e]
+            if stop >= 0:
+                row = base[2 * side + 1] + stop
+            elif rows[side][e] >= 0:
+                # Before the exit rule's first bar there is no row, and no chain comes here.
+                row = base[2 * side] + rows[side][e]
+        bits[k, 0] = ((bits[k, 0] >> HALF) << HALF) | row
+
+
+def link(entries: EntryTables, tables: ExitTables) -> EntryTables:
+    """Return a copy of the entry tables whose events lead to the rows of exit tables."""
+    events = entries.events.copy()
+    rows = tuple(ladder.row for ladder in tables.ladders)
+    sizes = [ladder.entry.size for ladder in tables.ladders]
+    stops = [each.bar.size for each in tables.stops]
+    base: list[int] = []
+    for side in range(len(rows)):
+        base += [sum(sizes[:side]), sum(sizes) + sum(stops[:side])]
+    words = 4 if len(rows) == 1 else 8
+    _link(events, words, rows, tables.stops, tuple(base), len(tables.blank) - 1)
+    return entries._replace(events=events)
 
 
 @inline
@@ -87,110 +237,261 @@ def _write(series: Tightenings, k: int, out: FloatArray) -> None:
     write_tightening(width, series.ratio[k], series.scaling[k], series.floor[k], out)
 
 
+@inline
+def _fill(
+    sides: Any, ladders: Any, leaves: Any, states: Any, factor: Any, slippage: float, table: Any
+) -> Any:
+    """Fill the rows of every side; return the fingerprint of all."""
+    mixed, at = SEED, 0
+    for side in range(len(ladders)):
+        rows = ladders[side].entry.size
+        mixed = fill_table(
+            sides[side], ladders[side], leaves[side], states[side], factor, slippage,
+            table[at : at + rows], mixed,
+        )  # fmt: skip
+        at += rows
+    return mixed
+
+
+class _Found(NamedTuple):
+    """Exit tables found so far; arrays that kernels write to."""
+
+    oos: NDArray[np.float32]
+    codes: NDArray[np.uint32]
+    table_of: IntArray
+    # Fingerprints by number, a hash table of these numbers, and how many are found and walked.
+    keys: NDArray[np.uint64]
+    slots: IntArray
+    counts: IntArray
+    # Eight tables on their way, and the first bar that may signal with each.
+    lanes: FloatArray
+    starts: IntArray
+
+
+@inline
+def _walk_found(
+    found: _Found, many: int, chosen: Any, entries: Any, close: Any, cuts: Any, costs: Any,
+    levels: Any, both: Any,
+) -> None:  # fmt: skip
+    """Walk the tables that are on their way."""
+    done = found.counts[1]
+    for lane in range(many - done, LANES):
+        found.lanes[lane] = found.lanes[0]
+        found.starts[lane] = found.starts[0]
+    walk_lanes(
+        found.lanes, found.starts, chosen, entries, close, cuts, costs, levels,
+        found.oos[done:many], found.codes[done:many], both,
+    )  # fmt: skip
+    found.counts[1] = many
+
+
+@kernel
+def _fill_chunk(
+    sides: Any, ladders: Any, leaves: Any, states: Any, series: Tightenings, which: IntArray,
+    slippage: float, tables: FloatArray,
+) -> None:  # fmt: skip
+    factor = np.empty(sides[0].close.size)
+    for n in range(which.size):
+        _write(series, which[n], factor)
+        _fill(sides, ladders, leaves, states, factor, slippage, tables[n])
+
+
 @kernel
 def _search(
-    prices: Prices,
-    ladder: Ladder,
+    sides: Any,
+    ladders: Any,
+    leaves: Any,
+    states: Any,
     series: Tightenings,
+    which: IntArray,
     first: IntArray,
     slippage: float,
-    tables: FloatArray,
+    base: Any,
+    left: Any,
+    pick: Any,
+    found: _Found,
     entries: EntryTables,
     chosen: IntArray,
     cuts: Cuts,
     costs: Costs,
     levels: Levels,
-    oos: Any,
-    codes: Any,
-    table_of: IntArray,
-    room: int,
-) -> int:
-    slots = np.full(room, -1, np.int64)
-    keys = np.empty((series.ratio.size, 3), np.uint64)
-    factor = np.empty(prices.close.size)
-    starts = np.zeros(LANES, np.int64)
-    found, done = 0, 0
-    for k in range(series.ratio.size):
-        lane = found - done
-        _write(series, k, factor)
-        one, two = fill_table(prices, ladder, factor, slippage, tables[lane])
-        table_of[k] = _seen(one, two, first[k], keys, slots, found)
-        if table_of[k] == found:
-            starts[lane] = first[k]
-            found += 1
+    both: Any,
+) -> None:
+    close = sides[0].close
+    factor = np.empty(close.size)
+    for n in range(which.size):
+        k = which[n]
+        count = found.counts[0]
+        lane = count - found.counts[1]
+        if left is None:
+            _write(series, k, factor)
+            one, two = _fill(sides, ladders, leaves, states, factor, slippage, found.lanes[lane])
+        else:
+            one, two = left_table(base[n], left, pick, states[0].distinct, found.lanes[lane])
+        found.table_of[k] = _seen(one, two, first[k], found.keys, found.slots, count)
+        if found.table_of[k] == count:
+            found.starts[lane] = first[k]
+            found.counts[0] = count + 1
             if lane == LANES - 1:
-                walk_lanes(
-                    tables, starts, chosen, entries, cuts, costs, levels,
-                    oos[done:found], codes[done:found],
-                )  # fmt: skip
-                done = found
-    if found > done:
-        for lane in range(found - done, LANES):
-            tables[lane] = tables[0]
-            starts[lane] = starts[0]
-        walk_lanes(
-            tables, starts, chosen, entries, cuts, costs, levels,
-            oos[done:found], codes[done:found],
-        )  # fmt: skip
-    return found
+                _walk_found(found, count + 1, chosen, entries, close, cuts, costs, levels, both)
 
 
-def search_family(
-    tables: FamilyTables,
-    series: Tightenings,
-    chosen: IntArray,
-    prices: Prices,
-    cuts: Cuts,
-    costs: Costs,
-    levels: Levels,
-    slippage: float,
-) -> tuple[np.ndarray, np.ndarray, IntArray]:
-    """Walk every distinct exit table of a family from the chosen entry sets.
+@kernel
+def _search_rest(
+    sides: Any, found: _Found, entries: EntryTables, chosen: IntArray, cuts: Cuts, costs: Costs,
+    levels: Levels, both: Any,
+) -> None:  # fmt: skip
+    if found.counts[0] > found.counts[1]:
+        _walk_found(
+            found, found.counts[0], chosen, entries, sides[0].close, cuts, costs, levels, both
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One set of shared parameters in a search: exits of one stop distance, and entry sets.
 
     Parameters
     ----------
     tables
-        From `prepare_family`.
-    series
-        Tightening series.
-    chosen
-        Numbers of the entry sets, int64, shape (E,).
-    prices, cuts, costs, levels, slippage
-        Series, windows, account and gate levels.
+        From `exit_tables`.
+    first
+        First bar that may signal with each series, int64, shape (series,).
+    entries
+        Entry tables; every set of them is walked.
+    """
+
+    tables: ExitTables
+    first: IntArray
+    entries: EntryTables
+
+
+class _Search:
+    """One task on its way."""
+
+    def __init__(
+        self, ground: Ground, task: Task, series: Tightenings, which: IntArray, levels: Levels
+    ) -> None:
+        self.ground, self.task, self.series, self.levels = ground, task, series, levels
+        tables, entries = task.tables, link(task.entries, task.tables)
+        self.left = self.pick = None
+        blank = tables.blank
+        if tables.leaves_early:
+            entries, self.pick = _compact(entries, words_of(ground.sides))
+            self.left = left_rows(
+                ground.sides, tables.ladders, tables.leaves, tables.states, ground.slippage,
+                blank,
+            )[self.pick]  # fmt: skip
+            blank = blank[self.pick]
+        # Sets with the same entries are walked once.
+        self.chosen, self.places = np.unique(entries.like, return_inverse=True)
+        self.entries = entries
+        # A signal before the first window changes nothing, so such a difference is not one;
+        # kernels read the tables at this bar and check no bounds.
+        cuts, bars = ground.cuts, ground.sides[0].close.size
+        self.first = np.clip(task.first, cuts.windows[:, 0].min(), bars)
+        shape = (which.size, self.chosen.size, len(cuts.windows))
+        self.found = _Found(
+            np.empty(shape, np.float32),
+            np.empty(shape, np.uint32),
+            np.zeros(series.many, np.int64),
+            np.empty((which.size, 3), np.uint64),
+            np.full(4 << (which.size - 1).bit_length(), -1, np.int64),
+            np.zeros(2, np.int64),
+            np.repeat(blank[None], LANES, axis=0),
+            np.zeros(LANES, np.int64),
+        )
+
+    def walk(self, which: IntArray, base: FloatArray | None) -> None:
+        """Walk some series; `base` holds their tables without the closes that leave early."""
+        tables, ground = self.task.tables, self.ground
+        _search(
+            ground.sides, tables.ladders, tables.leaves, tables.states, self.series, which,
+            self.first, ground.slippage, base, self.left, self.pick, self.found, self.entries,
+            self.chosen, ground.cuts, ground.costs, self.levels, ground.both,
+        )  # fmt: skip
+
+    def finish(self) -> tuple[NDArray[np.float32], NDArray[np.uint32], IntArray]:
+        """Walk what is left and return the results."""
+        ground, found = self.ground, self.found
+        _search_rest(
+            ground.sides, found, self.entries, self.chosen, ground.cuts, ground.costs,
+            self.levels, ground.both,
+        )  # fmt: skip
+        many = int(found.counts[0])
+        if self.chosen.size == self.places.size:
+            return found.oos[:many], found.codes[:many], found.table_of
+        return found.oos[:many, self.places], found.codes[:many, self.places], found.table_of
+
+
+def _compact(entries: EntryTables, words: int) -> tuple[EntryTables, IntArray]:
+    """Let events lead to the rows that any of them needs, and return these rows."""
+    bits = entries.events.view(np.int64).reshape(-1, words)
+    rows = bits[:, 0] & ((1 << HALF) - 1)
+    pick, place = np.unique(rows, return_inverse=True)
+    bits[:, 0] += place.ravel() - rows
+    return entries, pick
+
+
+def search_family(
+    ground: Ground, tasks: Sequence[Task], series: Tightenings, which: IntArray, levels: Levels
+) -> list[tuple[NDArray[np.float32], NDArray[np.uint32], IntArray]]:
+    """Walk every distinct exit table of a family from every entry set.
+
+    Parameters
+    ----------
+    ground
+        Prices, windows, account.
+    tasks
+        Shared parameter sets with their entry sets.
+    series, which
+        Tightening series, and the numbers of those to use, int64.
+    levels
+        Gate levels.
 
     Returns
     -------
-    oos
-        Out-of-sample profit, money, float32, shape (tables, E, W).
-    codes
-        What the gates need, uint32, same shape.
-    table_of
-        Which table each series leads to, int64, shape (series,).
+    list of (oos, codes, table_of)
+        For each task: out-of-sample profit, money, float32, shape (tables, sets, W); what the
+        gates need, uint32, same shape; which table each series leads to, int64, shape (series,),
+        0 where it is not in `which`.
+
+    Tasks that differ in the closes that leave a position alone share the tables without such
+    closes.
     """
-    many = series.many
-    # A signal before the first window changes nothing, so such a difference is not one.
-    first = np.maximum(tables.first, cuts.windows[:, 0].min())
-    oos = np.empty((many, chosen.size, len(cuts.windows)), np.float32)
-    codes = np.empty(oos.shape, np.uint32)
-    table_of = np.empty(many, np.int64)
-    lanes = np.repeat(tables.blank[None], LANES, axis=0)
-    room = 4 << (many - 1).bit_length()
-    found = _search(
-        prices, tables.ladder, series, first, slippage, lanes, tables.entries, chosen, cuts,
-        costs, levels, oos, codes, table_of, room,
-    )  # fmt: skip
-    return oos[:found], codes[:found], table_of
+    searches = [_Search(ground, task, series, which, levels) for task in tasks]
+    room: FloatArray | None = None
+    for begin in range(0, which.size, _CHUNK):
+        part = which[begin : begin + _CHUNK]
+        known = None
+        for each in searches:
+            tables = each.task.tables
+            if tables.leaves_early and (known is None or not tables.like(known)):
+                known = tables
+                if room is None or room.shape[1:] != tables.blank.shape:
+                    room = np.empty((_CHUNK, *tables.blank.shape))
+                room[:] = tables.blank
+                never = tuple(leave_table(own, None) for own in ground.sides)
+                _fill_chunk(
+                    ground.sides, tables.ladders, never, tables.states, series, part,
+                    ground.slippage, room,
+                )  # fmt: skip
+            each.walk(part, room if tables.leaves_early else None)
+    return [each.finish() for each in searches]
 
 
 @kernel
 def _walk_each(
-    prices: Prices,
-    ladder: Ladder,
+    sides: Any,
+    ladders: Any,
+    leaves: Any,
+    states: Any,
     series: Tightenings,
     first: IntArray,
     slippage: float,
     table: FloatArray,
     entries: EntryTables,
+    words: int,
     which: IntArray,
     bounds: IntArray,
     sets: IntArray,
@@ -199,32 +500,35 @@ def _walk_each(
     totals: FloatArray,
     behaviour: Any,
 ) -> None:
-    factor = np.empty(prices.close.size)
+    close = sides[0].close
+    factor = np.empty(close.size)
     for k in range(which.size):
         _write(series, which[k], factor)
-        fill_table(prices, ladder, factor, slippage, table)
+        _fill(sides, ladders, leaves, states, factor, slippage, table)
         a, b = bounds[k], bounds[k + 1]
         walk_pairs(
-            table, first[which[k]], sets[a:b], entries, cuts, costs, totals[a:b], behaviour[a:b]
-        )
+            table, first[which[k]], sets[a:b], entries, words, close, cuts, costs,
+            totals[a:b], behaviour[a:b],
+        )  # fmt: skip
 
 
 def walk_family(
-    tables: FamilyTables,
+    ground: Ground,
+    tables: ExitTables,
     series: Tightenings,
+    first: IntArray,
+    entries: EntryTables,
     pairs: tuple[IntArray, IntArray],
-    prices: Prices,
-    cuts: Cuts,
-    costs: Costs,
-    slippage: float,
-) -> tuple[FloatArray, np.ndarray]:
+) -> tuple[FloatArray, NDArray[np.uint64]]:
     """Walk some pairs of tightening series and entry set, keeping every field.
 
     Parameters
     ----------
+    ground, tables, series, first, entries
+        As for `search_family`.
     pairs
-        Number of the series and number of the entry set of each pair, int64, shape (n,), the
-        first increasing.
+        Number of the series and number of the entry set in `entries` of each pair, int64, shape
+        (n,), the first increasing.
 
     Returns
     -------
@@ -235,10 +539,23 @@ def walk_family(
     """
     which, begins = np.unique(pairs[0], return_index=True)
     bounds = np.append(begins, pairs[0].size)
-    totals = np.empty((pairs[0].size, len(cuts.windows), 6))
+    first = np.minimum(first, ground.sides[0].close.size)
+    totals = np.empty((pairs[0].size, len(ground.cuts.windows), 6))
     behaviour = np.empty(pairs[0].size, np.uint64)
     _walk_each(
-        prices, tables.ladder, series, tables.first, slippage, tables.blank.copy(),
-        tables.entries, which, bounds, pairs[1], cuts, costs, totals, behaviour,
+        ground.sides, tables.ladders, tables.leaves, tables.states, series, first,
+        ground.slippage, tables.blank.copy(), entries, words_of(ground.sides), which, bounds,
+        pairs[1], ground.cuts, ground.costs, totals, behaviour,
     )  # fmt: skip
     return totals, behaviour
+
+
+def pack(totals: FloatArray, levels: Levels) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+    """Return profits and codes, as `search_family`, of totals of shape (n, W, 6)."""
+    rows = np.ascontiguousarray(totals).reshape(-1, 6)
+    padded = np.zeros((-len(rows) % LANES + len(rows), 6))
+    padded[: len(rows)] = rows
+    profits, codes = np.empty(len(padded), np.float32), np.empty(len(padded), np.uint32)
+    code_of(padded, levels, profits, codes)
+    shape = totals.shape[:2]
+    return profits[: len(rows)].reshape(shape), codes[: len(rows)].reshape(shape)

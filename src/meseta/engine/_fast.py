@@ -6,28 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta._numba import kernel
-from meseta.engine._chain import Costs
-from meseta.engine._entries import entry_tables, overlay
-from meseta.engine._exits import blank_table, build_ladder, fill_table
-from meseta.engine._path import Prices
+from meseta.engine._entries import EntrySet, entry_tables, mark_entries
+from meseta.engine._exits import SEED, fill_table, leave_table
+from meseta.engine._family import exit_tables, link, side_tables, states_of, words_of
+from meseta.engine._marks import prepare_windows
+from meseta.engine._path import sides_of
+from meseta.engine._settle import Costs
 from meseta.engine._trades import REASONS, Report, Simulation, Trade, Window
-from meseta.engine._walk import walk_trades
-from meseta.strategies import EntrySets
+from meseta.engine._walk import TRADE_WORDS, walk_trades
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray, IntArray
+    from meseta._types import FloatArray
     from meseta.account import Account
     from meseta.bars import Bars
-    from meseta.engine._entries import EntryTables, Overlay
-    from meseta.strategies import LongRules
+    from meseta.strategies import Rules
 
-__all__ = ["costs_of", "link", "marked_equity", "prices_of", "report_of", "simulate_fast"]
-
-
-def prices_of(bars: Bars) -> Prices:
-    """Return the price arrays of a series for kernels."""
-    return Prices(bars.open, bars.high, bars.low, bars.close)
+__all__ = ["costs_of", "marked_equity", "report_of", "simulate_fast"]
 
 
 def costs_of(account: Account) -> Costs:
@@ -36,63 +30,43 @@ def costs_of(account: Account) -> Costs:
     return Costs(float(a.capital), float(a.cost_per_share), float(a.commission), float(a.lot))
 
 
-@kernel
-def _link(
-    bits: IntArray, prices: Prices, levels: FloatArray, rows: IntArray, stops: Overlay, never: int
-) -> None:
-    below = rows.max() + 1
-    for k in range(bits.shape[0]):
-        e = bits[k, 3]
-        if e >= prices.open.size:
-            bits[k, 0] = never
-            continue
-        stop = stops.at_open[e] if prices.open[e] >= levels[k] else stops.on_way_up[e]
-        row = rows[e] if stop < 0 else below + stop
-        # Before the exit rule's first bar there is no row, and no chain comes here.
-        bits[k, 0] = row if row >= 0 else never
-
-
-def link(entries: EntryTables, prices: Prices, rows: IntArray, stops: Overlay) -> EntryTables:
-    """Return a copy of the entry tables whose events lead to the rows of one exit family.
-
-    Parameters
-    ----------
-    entries
-        From `entry_tables`.
-    prices
-        The series.
-    rows
-        Row of each entry bar in the exit table, or -1 (`Ladder.row`).
-    stops
-        Entries that end on their own bar.
-    """
-    events = entries.events.copy()
-    table = events.reshape(-1, 4)
-    never = int(rows.max()) + 1 + stops.price.size
-    _link(table.view(np.int64), prices, table[:, 1].copy(), rows, stops, never)
-    return entries._replace(events=events)
-
-
-def simulate_fast(bars: Bars, rules: LongRules, window: Window, account: Account) -> Simulation:
+def simulate_fast(bars: Bars, rules: Rules, window: Window, account: Account) -> Simulation:
     """Trade one parameter set over one window with the search's tables.
 
     Parameters and result are those of `simulate` in the reference engine.
     """
-    prices = prices_of(bars)
+    sides = sides_of(bars, rules.short is not None)
     # Kernels read the tables at this bar and check no bounds.
-    first = min(rules.first, len(bars))
-    sets = EntrySets(rules.level[None, :], np.array([first]), np.zeros(1, np.int64))
-    entries = entry_tables(sets, prices, account.slippage)
-    factor = rules.tightening
-    ladder = build_ladder(prices, rules.stop, first, entries.reached, float(factor.min()))
-    stops = overlay(rules.shield, prices, entries.reached)
-    table = blank_table(ladder, stops, account.slippage)
-    fill_table(prices, ladder, factor, account.slippage, table)
-    out = np.empty((len(bars), 8))
-    linked = link(entries, prices, ladder.row, stops)
-    ends = (window.start, window.stop)
-    last = float(bars.close[window.stop - 1])
-    found = walk_trades(table, first, linked, ends, last, costs_of(account), out)
+    first, slippage = min(rules.first, len(bars)), account.slippage
+    reverses = (rules.reverses_long, rules.reverses_short)
+    entries = entry_tables(
+        [EntrySet(rules.orders, rules.clears, reverses, first)], sides, slippage
+    )
+    words, reached = words_of(sides), np.zeros((len(sides), len(bars)), np.bool_)
+    mark_entries(entries.events, words, reached)
+    guards = [guard for guard in (rules.long, rules.short) if guard is not None]
+    least = float(rules.tightening.min())
+    tables = exit_tables(
+        [
+            side_tables(own, way, guard, first, row, least)
+            for own, way, guard, row in zip(sides, (1, -1), guards, reached, strict=False)
+        ],
+        tuple(map(leave_table, sides, (rules.leave_long, rules.leave_short))),
+        states_of(len(rules.orders), len(bars), turns=rules.turns),
+        slippage,
+    )
+    at = 0
+    for own, ladder, leave, state in zip(
+        sides, tables.ladders, tables.leaves, tables.states, strict=True
+    ):
+        rows = tables.blank[at : at + ladder.entry.size]
+        fill_table(own, ladder, leave, state, rules.tightening, slippage, rows, SEED)
+        at += len(rows)
+    out = np.empty((len(bars), TRADE_WORDS))
+    cuts = prepare_windows(sides, [window])
+    found = walk_trades(
+        tables.blank, first, link(entries, tables), words, bars.close, cuts, costs_of(account), out
+    )
     trades = tuple(_trade(row) for row in out[:found].tolist())
     equity = marked_equity(trades, bars.close, window, account)
     return Simulation(
@@ -101,8 +75,9 @@ def simulate_fast(bars: Bars, rules: LongRules, window: Window, account: Account
 
 
 def _trade(row: list[float]) -> Trade:
-    entry, leaves, fill, price, shares, reason, pnl, costs = row
-    return Trade(int(entry), int(leaves), 1, fill, price, shares, REASONS[int(reason)], pnl, costs)
+    way, entry, leaves, fill, price, shares, reason, pnl, costs = row
+    name = REASONS[int(reason)]
+    return Trade(int(entry), int(leaves), int(way), fill, price, shares, name, pnl, costs)
 
 
 def marked_equity(
@@ -114,7 +89,7 @@ def marked_equity(
     for trade in trades:
         marks[done - window.start : trade.entry_bar - window.start] = equity
         held = close[trade.entry_bar : trade.exit_bar]
-        paid = account.commission * trade.fill * trade.shares
+        paid = account.commission * abs(trade.fill) * trade.shares
         inside = slice(trade.entry_bar - window.start, trade.exit_bar - window.start)
         marks[inside] = equity - paid + (held - trade.fill) * trade.dir * trade.shares
         equity, done = equity + trade.pnl, trade.exit_bar

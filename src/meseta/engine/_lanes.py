@@ -33,6 +33,7 @@ __all__ = [
     "gather",
     "larger",
     "load",
+    "magnitude",
     "rows",
     "select",
     "short_rows",
@@ -80,8 +81,19 @@ for _symbol, _name in (
     (operator.truediv, "fdiv"),
 ):
     _operator(_symbol, (floats, floats), floats, lambda b, v, n=_name: getattr(b, n)(*v))
-_operator(operator.add, (ints, ints), ints, lambda b, v: b.add(*v))
-for _symbol, _sign in ((operator.lt, "<"), (operator.ge, ">="), (operator.gt, ">")):
+for _symbol, _name in (
+    (operator.add, "add"),
+    (operator.and_, "and_"),
+    (operator.rshift, "lshr"),
+):
+    _operator(_symbol, (ints, ints), ints, lambda b, v, n=_name: getattr(b, n)(*v))
+_operator(operator.eq, (ints, ints), mask, lambda b, v: b.icmp_signed("==", *v))
+for _symbol, _sign in (
+    (operator.lt, "<"),
+    (operator.le, "<="),
+    (operator.ge, ">="),
+    (operator.gt, ">"),
+):
     _operator(_symbol, (floats, floats), mask, lambda b, v, s=_sign: b.fcmp_ordered(s, *v))
     _operator(_symbol, (ints, ints), mask, lambda b, v, s=_sign: b.icmp_signed(s, *v))
 _operator(operator.and_, (mask, mask), mask, lambda b, v: b.and_(*v))
@@ -99,16 +111,25 @@ def larger(_typing: Any, a: Any, b: Any) -> Any:
     return a(a, b), emit
 
 
+def _unary(name: str, a: Any) -> Any:
+    def emit(_c: Any, builder: Any, _s: Any, v: Any) -> Any:
+        full = f"llvm.{name}.v{LANES}f64" if isinstance(a, _Lanes) else f"llvm.{name}.f64"
+        kind = ir.FunctionType(v[0].type, [v[0].type])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, full), v)
+
+    return a(a), emit
+
+
 @intrinsic
 def floor(_typing: Any, a: Any) -> Any:
     """Round down; lanes or one float."""
+    return _unary("floor", a)
 
-    def emit(_c: Any, builder: Any, _s: Any, v: Any) -> Any:
-        name = f"llvm.floor.v{LANES}f64" if isinstance(a, _Lanes) else "llvm.floor.f64"
-        kind = ir.FunctionType(v[0].type, [v[0].type])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), v)
 
-    return a(a), emit
+@intrinsic
+def magnitude(_typing: Any, a: Any) -> Any:
+    """Drop the sign; lanes or one float."""
+    return _unary("fabs", a)
 
 
 @intrinsic

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meseta._types import FloatArray, IntArray
+    from meseta.engine._path import Prices
     from meseta.engine._trades import Window
 
 __all__ = ["Cuts", "prepare_windows"]
@@ -28,6 +29,9 @@ _ABOVE, _BELOW = 1e300, -1e300
 class Cuts(NamedTuple):
     """Windows and the closes around their boundaries.
 
+    Rows of four words: lowest close, highest close, largest fall, unused. The rows of longs come
+    first, those of shorts (on their own prices) after them, `N + 1` each.
+
     Parameters
     ----------
     windows
@@ -35,12 +39,11 @@ class Cuts(NamedTuple):
     boundary
         Close before the split and last close of each window, shape (W, 2).
     to_split
-        Lowest, highest close and largest fall from bar e to the last in-sample bar; rows of four
-        words by e, shape (W, 4 * (N + 1)).
+        From bar e to the last in-sample bar; rows by e, shape (W, 4 * sides * (N + 1)).
     from_split
-        The same from the first out-of-sample bar to the bar before x, rows by x.
+        From the first out-of-sample bar to the bar before x, rows by x.
     to_stop
-        The same from bar e to the bar before the window's last, rows by e.
+        From bar e to the bar before the window's last, rows by e.
     """
 
     windows: IntArray
@@ -70,14 +73,17 @@ def _forwards(close: FloatArray, first: int, stop: int, out: FloatArray) -> None
         out[4 * x], out[4 * x + 1], out[4 * x + 2] = low, high, fall
 
 
-def prepare_windows(close: FloatArray, windows: Sequence[Window]) -> Cuts:
+def prepare_windows(sides: tuple[Prices, ...], windows: Sequence[Window]) -> Cuts:
     """Prepare windows of one series."""
-    many, bars = len(windows), close.size
-    rows = np.array([_ABOVE, _BELOW, 0.0, 0.0])
-    to_split, from_split, to_stop = (np.tile(rows, (many, bars + 1)) for _ in range(3))
+    close = sides[0].close
+    many, words = len(windows), 4 * (close.size + 1)
+    blank = np.tile(np.array([_ABOVE, _BELOW, 0.0, 0.0]), (many, len(sides) * (close.size + 1)))
+    to_split, from_split, to_stop = blank, blank.copy(), blank.copy()
     for k, window in enumerate(windows):
-        _backwards(close, window.split - 1, to_split[k])
-        _forwards(close, window.split, window.stop, from_split[k])
-        _backwards(close, window.stop - 2, to_stop[k])
+        for side, own in enumerate(sides):
+            rows = slice(side * words, (side + 1) * words)
+            _backwards(own.close, window.split - 1, to_split[k, rows])
+            _forwards(own.close, window.split, window.stop, from_split[k, rows])
+            _backwards(own.close, window.stop - 2, to_stop[k, rows])
     boundary = np.array([(close[w.split - 1], close[w.stop - 1]) for w in windows])
     return Cuts(np.array(windows, np.int64), boundary, to_split, from_split, to_stop)

@@ -1,8 +1,13 @@
-"""What a trailing stop does inside one bar, and what protects a position on its entry bar.
+"""What a protective stop does inside one bar, and what protects a position on its entry bar.
 
 Prices inside a bar run open, nearer extreme, other extreme, close; a tie goes low first. Each
-function is one row of `spec/atr-d.md` sections 2 and 3 and is shared by every compiled engine,
-so that all of them fill alike. The reference engine has its own, plain version.
+function is one row of `spec/atr-d.md` sections 2 and 3 for a long position and is shared by every
+compiled engine, so that all of them fill alike. The reference engine has its own, plain version.
+
+A short position is a long one on the market turned upside down: every price negated, highs and
+lows exchanged, and the tie of the path turned too. Negation changes no bit of a sum, a difference
+or a comparison, so the short side needs no rules of its own. Prices in that view are called the
+side's *own* prices.
 """
 
 from __future__ import annotations
@@ -12,26 +17,50 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meseta._numba import inline
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray
+    from meseta._types import BoolArray, FloatArray
+    from meseta.bars import Bars
 
-__all__ = ["NOT_STOPPED", "Prices", "high_first", "shielded", "trail_fill", "trails_out"]
+__all__ = [
+    "NOT_STOPPED",
+    "Prices",
+    "rested",
+    "shielded",
+    "sides_of",
+    "trail_fill",
+    "trail_is_last",
+    "trails_out",
+]
 
 NOT_STOPPED = -1e300
 
 
 class Prices(NamedTuple):
-    """Open, high, low and close, each float64 of shape (N,)."""
+    """Own prices of one side, each float64 of shape (N,).
+
+    `high_first` tells whether a bar reaches `high` before `low`.
+    """
 
     open: FloatArray
     high: FloatArray
     low: FloatArray
     close: FloatArray
+    high_first: BoolArray
 
 
-@inline
-def high_first(p: Prices, t: int) -> bool:
-    """Tell whether bar `t` reaches its high before its low."""
-    return p.high[t] - p.open[t] < p.open[t] - p.low[t]
+def sides_of(bars: Bars, shorts: bool) -> tuple[Prices, ...]:  # noqa: FBT001
+    """Return the own prices of longs and, if asked for, of shorts."""
+    rises = bars.high - bars.open < bars.open - bars.low
+    long = _frozen(bars.open, bars.high, bars.low, bars.close, rises)
+    if not shorts:
+        return (long,)
+    return long, _frozen(-bars.open, -bars.low, -bars.high, -bars.close, ~rises)
+
+
+def _frozen(*columns: Any) -> Prices:
+    """Return prices that cannot be written to: kernels then see one type for both sides."""
+    for column in columns:
+        column.setflags(write=False)
+    return Prices(*columns)
 
 
 @inline
@@ -43,21 +72,32 @@ def trails_out(p: Prices, t: int, amount: float, top: float) -> bool:
     """
     opened = max(top, p.open[t])
     peak = max(opened, p.high[t])
-    if high_first(p, t):
+    if p.high_first[t]:
         return p.low[t] <= peak - amount
     return p.low[t] <= opened - amount or p.close[t] <= peak - amount
 
 
 @inline
-def trail_fill(p: Prices, t: int, amount: float, top: float) -> float:
-    """Return the price of the stop that `trails_out` found hit on bar `t`."""
-    if p.open[t] <= top - amount:
-        return p.open[t]
-    opened = max(top, p.open[t])
-    peak = max(opened, p.high[t])
-    if not high_first(p, t) and p.low[t] <= opened - amount:
-        return opened - amount
-    return peak - amount
+def trail_fill(
+    opened: float, high: float, low: float, high_first: Any, amount: float, top: float
+) -> float:
+    """Return the price of the stop that `trails_out` found hit on a bar with these prices.
+
+    Numbers instead of `Prices`: arrays that are handed on cost more than the arithmetic.
+    """
+    if opened <= top - amount:
+        return opened
+    best = max(top, opened)
+    if not high_first and low <= best - amount:
+        return best - amount
+    return max(best, high) - amount
+
+
+@inline
+def trail_is_last(opened: float, low: float, high_first: Any, amount: float, top: float) -> bool:
+    """Tell whether that stop is hit after both extremes, on the way to the close."""
+    best = max(top, opened)
+    return not (high_first or opened <= top - amount or low <= best - amount)
 
 
 @inline
@@ -69,8 +109,20 @@ def shielded(p: Prices, e: int, amount: float, at_open: Any) -> float:
     """
     if not amount > 0.0:
         return NOT_STOPPED
-    if high_first(p, e):
+    if p.high_first[e]:
         return p.high[e] - amount if p.low[e] <= p.high[e] - amount else NOT_STOPPED
     if at_open and p.low[e] <= p.open[e] - amount:
         return p.open[e] - amount
     return p.high[e] - amount if p.close[e] <= p.high[e] - amount else NOT_STOPPED
+
+
+@inline
+def rested(p: Prices, e: int, stop: float, at_open: Any) -> float:
+    """Return where a stop order at `stop` ends a position on its entry bar, or `NOT_STOPPED`.
+
+    A stop above the open counts as one at the open. Filled on the way up after the low, only
+    the way to the close can reach it.
+    """
+    price = min(stop, p.open[e])
+    reached = p.low[e] if p.high_first[e] or at_open else p.close[e]
+    return price if reached <= price else NOT_STOPPED

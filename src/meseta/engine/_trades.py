@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "Report", "Simulation", "Trade", "Window"]
 
-REASONS = ("trail", "breach", "end")
+REASONS = ("trail", "breach", "end", "cross", "reverse", "stop")
 
 
 class Window(NamedTuple):
@@ -40,7 +40,9 @@ class Trade(NamedTuple):
     """One position from its fill to its exit.
 
     `fill` and `exit` are prices after slippage, `dir` is 1 for long and -1 for short, `pnl` is
-    money after `costs`.
+    money after `costs`. `reason` is one of `REASONS`: the trailing stop, the open after a close
+    through the final stop, the window's end, a signal to leave, a filled entry order of the
+    other direction, or the resting stop order.
     """
 
     entry_bar: int
@@ -81,7 +83,7 @@ class Report(NamedTuple):
     """Both sides of a window (`spec/atr-d.md` section 7): money, and numbers of trades.
 
     A trade belongs to the side of its entry. A position open across the split is marked at the
-    last in-sample close: in-sample gets the price change up to there and a trade,
+    last in-sample close: in-sample gets what the price change up to there earned and a trade,
     out-of-sample the rest, the costs and a trade. Drawdown is the largest fall from the running
     peak of the equity marked at closes; the peak starts at the side's first equity.
     """

@@ -1,7 +1,8 @@
 """The whole way: bars, phases, search, scoring, plateaus, finalists, exports, report."""
 
-from meseta.pipeline._plan import Plan, plan
+from meseta.pipeline._job import RunResult
+from meseta.pipeline._plan import Plan, Sample, plan
 from meseta.pipeline._progress import Progress
-from meseta.pipeline._run import RunResult, rescore, run
+from meseta.pipeline._run import rescore, run
 
-__all__ = ["Plan", "Progress", "RunResult", "plan", "rescore", "run"]
+__all__ = ["Plan", "Progress", "RunResult", "Sample", "plan", "rescore", "run"]

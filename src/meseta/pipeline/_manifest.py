@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from meseta.bars import Bars
     from meseta.config import RunConfig
     from meseta.pipeline._plan import Plan
-    from meseta.strategies import Grid
     from meseta.walkforward import Phase
 
 __all__ = ["begin_manifest", "now"]
 
 
-def begin_manifest(config: RunConfig, planned: Plan, command: str) -> dict[str, Any]:
+def begin_manifest(planned: Plan, command: str) -> dict[str, Any]:
     """Return the manifest of a run that is about to search."""
+    config = planned.config
     return {
         "meseta": version("meseta"),
         "status": "running",
@@ -30,7 +30,8 @@ def begin_manifest(config: RunConfig, planned: Plan, command: str) -> dict[str, 
         "config": config.model_dump(mode="json"),
         "data": _data(planned.bars),
         "strategy": planned.strategy.name,
-        "grid": _grid(planned.grid),
+        "shorts": planned.strategy.shorts,
+        "grid": _grid(planned),
         "phases": [_phase(planned.bars, phase) for phase in planned.phases.phases],
         "required_phases": planned.phases.required,
         "vault": _vault(config, planned),
@@ -40,7 +41,7 @@ def begin_manifest(config: RunConfig, planned: Plan, command: str) -> dict[str, 
         "seed": config.seed,
         "environment": _environment(config),
         "timings": {},
-        "warnings": list(planned.phases.notes),
+        "warnings": list(planned.notes),
     }
 
 
@@ -61,15 +62,40 @@ def _data(bars: Bars) -> dict[str, Any]:
         "timezone": bars.timezone,
         "stamp": bars.stamp,
         "allow_nonpositive": bars.allow_nonpositive,
+        "second": _second(bars),
         "warnings": [asdict(finding) for finding in bars.warnings],
     }
 
 
-def _grid(grid: Grid) -> dict[str, Any]:
+def _second(bars: Bars) -> dict[str, Any] | None:
+    second, alignment = bars.second, bars.alignment
+    if second is None or alignment is None:
+        return None
+    return {
+        "name": second.name,
+        "source": second.source,
+        "fingerprint": second.fingerprint,
+        "rows": len(second),
+        "bar_size": second.bar_size,
+        "timezone": second.timezone,
+        "stamp": second.stamp,
+        "allow_nonpositive": second.allow_nonpositive,
+        "alignment": {
+            "share": alignment.share,
+            "share_second": alignment.share_second,
+            **asdict(alignment),
+        },
+    }
+
+
+def _grid(planned: Plan) -> dict[str, Any]:
+    grid = planned.grid
     return {
         "name": grid.name,
         "combinations": grid.size,
-        "sampled": None,
+        "searched": planned.combinations,
+        "sampled": None if planned.sample is None else asdict(planned.sample),
+        "constraints": list(grid.constraints),
         "values": {name: list(values) for name, values in grid.values.items()},
     }
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meseta.bars import load
 from meseta.engine import Window
 from meseta.errors import ArgumentError
+from meseta.pipeline._expand import variants_of
+from meseta.pipeline._series import load_series
 from meseta.search import Problem, levels_for, thread_count
 from meseta.selection import Gates
-from meseta.strategies import Grid, find_strategy, load_grid
+from meseta.strategies import find_strategy, load_grid, sample_grid
 from meseta.vault import split_vault
 from meseta.walkforward import PhasePlan, plan_phases
 
 if TYPE_CHECKING:
+    from meseta._types import IntArray
     from meseta.bars import Bars
     from meseta.config import RunConfig
-    from meseta.strategies import Strategy
+    from meseta.strategies import Grid, Strategy
 
-__all__ = ["Plan", "plan", "plan_on"]
+__all__ = ["Plan", "Sample", "plan", "plan_on", "plan_one"]
 
-# Measured with benchmarks/search.py on two cores of a 2.6 GHz EPYC: combinations x phases per
-# second and thread for phases of 1,260 daily bars; scoring and report are the rest.
-_RATE = 13e6
+# Combinations x phases per second and thread for phases of 1,260 daily bars, without and with
+# shorts. The first was measured with benchmarks/search.py on two cores of a 2.6 GHz EPYC;
+# scoring and report are the rest.
+_RATES = {False: 13e6, True: 13e6 / 3}
+# Seconds of a thread for each combination of a sample, which shares little with the others;
+# without and with shorts.
+_SAMPLE_SECONDS = {False: 60e-6, True: 180e-6}
 _BARS = 1260
 _SCORE_RATE = 6e6
 _FIXED_SECONDS = 8.0
@@ -35,13 +41,24 @@ _BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """How the combinations of a sampled grid are drawn."""
+
+    count: int
+    method: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A run, checked and estimated.
 
     Parameters
     ----------
+    config
+        What was asked.
     bars
-        The whole series.
+        The whole series, with the second symbol's where there is one.
     before
         The series without the vault; nothing but the finalists' last test sees more.
     vault_row
@@ -52,22 +69,29 @@ class Plan:
         The search.
     gates
         Thresholds.
+    sample
+        How the combinations are drawn; None when all are searched.
     seconds, memory_bytes, disk_bytes
-        Estimates; time on a machine like the one they were measured on.
-    warnings
-        What the user should know before it starts.
+        Estimates, without the variants; time on a machine like the one they were measured on.
+    notes
+        What the run's manifest warns of before it starts.
+    variants
+        The simpler variants, each with a plan of its own on the same bars and phases.
     """
 
+    config: RunConfig
     bars: Bars
     before: Bars
     vault_row: int | None
     phases: PhasePlan
     problem: Problem
     gates: Gates
+    sample: Sample | None
     seconds: float
     memory_bytes: int
     disk_bytes: int
-    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    variants: tuple[Plan, ...] = ()
 
     @property
     def strategy(self) -> Strategy:
@@ -81,13 +105,30 @@ class Plan:
 
     @property
     def combinations(self) -> int:
-        """How many combinations there are."""
-        return self.problem.grid.size
+        """How many combinations are searched."""
+        return self.problem.total
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before it starts."""
+        return tuple(f.message for f in self.bars.warnings) + self.notes
+
+    @property
+    def whole(self) -> tuple[Plan, ...]:
+        """The plan itself and those of its variants, in the order of their work."""
+        return (self, *self.variants)
 
     @property
     def vault_bars(self) -> Bars | None:
-        """The vault alone."""
-        return None if self.vault_row is None else self.bars.slice(self.vault_row, len(self.bars))
+        """The vault of the symbol that is traded, alone.
+
+        Without the second symbol: who looks at the same days with another one beside them has
+        seen them all the same, and the ledger knows them by their bars.
+        """
+        if self.vault_row is None:
+            return None
+        vault = self.bars.slice(self.vault_row, len(self.bars))
+        return replace(vault, second=None, alignment=None)
 
 
 def plan(config: RunConfig) -> Plan:
@@ -96,16 +137,20 @@ def plan(config: RunConfig) -> Plan:
     Raises
     ------
     ArgumentError
-        An option breaks a rule, or the grid has more combinations than allowed.
+        An option breaks a rule, or a grid has more combinations than allowed.
     DataError
         The data cannot be used, or are too short.
     """
     strategy = find_strategy(config.strategy)
     grid = load_grid(config.grid, strategy.parameters)
-    grid.require_at_most(config.max_combinations)
-    _require_axes(config.axes, grid)
-    bars = load(
+    # Before the data are read, which may take a while.
+    _require_usable(config, grid)
+    variants = variants_of(config, strategy, grid)
+    bars = load_series(
+        [strategy, *(variant.strategy for variant in variants)],
         config.bars,
+        config.bars2,
+        allow_dropped=config.allow_dropped,
         timezone=config.timezone,
         date_order=config.date_order,
         allow_nonpositive=config.allow_nonpositive,
@@ -114,43 +159,86 @@ def plan(config: RunConfig) -> Plan:
 
 
 def plan_on(config: RunConfig, bars: Bars, grid: Grid) -> Plan:
-    """Plan a run on bars that are already loaded."""
-    strategy = find_strategy(config.strategy)
-    _require_axes(config.axes, grid)
+    """Plan a run and its variants on bars that are already loaded."""
+    main = plan_one(config, bars, grid)
+    variants = variants_of(config, main.strategy, grid)
+    plans = tuple(plan_one(v.config, bars, v.grid, notes=v.notes) for v in variants)
+    return replace(main, variants=plans)
+
+
+def plan_one(config: RunConfig, bars: Bars, grid: Grid, *, notes: tuple[str, ...] = ()) -> Plan:
+    """Plan a run without variants on bars that are already loaded."""
+    _require_usable(config, grid)
     before, vault_row = split_vault(bars, config.vault)
     phases = plan_phases(before, warmup=config.warmup, spec=config.phases)
     gates = Gates(**config.gates.model_dump())
+    sample, flats = _sample(config, grid)
     problem = Problem(
         bars=before,
-        strategy=strategy,
+        strategy=find_strategy(config.strategy),
         grid=grid,
         windows=tuple(Window(*phase.window) for phase in phases.phases),
         account=config.account,
         warmup=config.warmup,
         levels=levels_for(gates),
         min_drawdown=gates.min_drawdown,
+        flats=flats,
     )
-    most = min(grid.size, config.max_candidates)
-    kept = grid.size * len(phases.phases) * _BYTES
-    warnings = tuple(f.message for f in bars.warnings) + phases.notes
+    kept = problem.total * len(phases.phases) * _BYTES
+    most = min(problem.total, config.max_candidates)
     return Plan(
-        bars, before, vault_row, phases, problem, gates,
+        config=config,
+        bars=bars,
+        before=before,
+        vault_row=vault_row,
+        phases=phases,
+        problem=problem,
+        gates=gates,
+        sample=sample,
         seconds=_seconds(problem, thread_count(config.threads)),
         memory_bytes=int(_FIXED_BYTES + kept // 2 + _CANDIDATE_BYTES * most),
         disk_bytes=kept,
-        warnings=warnings,
-    )  # fmt: skip
+        notes=phases.notes + _sample_notes(config, grid) + notes,
+    )
+
+
+def _require_usable(config: RunConfig, grid: Grid) -> None:
+    if config.sample is None:
+        grid.require_at_most(config.max_combinations)
+    _require_axes(config.axes, grid)
+
+
+def _sample(config: RunConfig, grid: Grid) -> tuple[Sample | None, IntArray | None]:
+    """Draw the sample; a grid that is no larger than it is searched whole."""
+    if config.sample is None or config.sample >= grid.size:
+        return None, None
+    sample = Sample(config.sample, config.sample_method, config.seed)
+    flats = sample_grid(grid, sample.count, seed=sample.seed, method=config.sample_method)
+    return sample, flats
+
+
+def _sample_notes(config: RunConfig, grid: Grid) -> tuple[str, ...]:
+    if config.sample is None or config.sample < grid.size:
+        return ()
+    text = (
+        f"the grid has {grid.size:,} combinations, no more than the sample of {config.sample:,}, "
+        "so all are searched"
+    )
+    return (text,)
 
 
 def _require_axes(axes: tuple[str, str], grid: Grid) -> None:
     if axes[0] == axes[1] or any(name not in grid.names for name in axes):
         raise ArgumentError(
             f"`axes` must be two different parameters of the grid ({', '.join(grid.names)}), "
-            f"got {', '.join(axes)}"
+            f"got {', '.join(axes)}; choose them with --axes"
         )
 
 
 def _seconds(problem: Problem, threads: int) -> float:
     bars = sum(window.stop - window.start for window in problem.windows)
-    searched = problem.grid.size * bars / _BARS / (_RATE * threads)
-    return _FIXED_SECONDS + searched + problem.grid.size / _SCORE_RATE / threads
+    rate = _RATES[problem.strategy.shorts] * threads
+    searched = problem.total * bars / _BARS / rate
+    if problem.flats is not None:
+        searched = problem.total * _SAMPLE_SECONDS[problem.strategy.shorts] / threads
+    return _FIXED_SECONDS + searched + problem.total / _SCORE_RATE / threads

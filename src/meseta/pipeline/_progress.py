@@ -18,17 +18,21 @@ class Progress:
     Parameters
     ----------
     stage
-        `search`, `score`, `plateaus`, `finalists` or `report`.
+        `search`, `score`, `plateaus`, `finalists` or `report`; at the end of a run with
+        variants `comparison`.
     done, total
         Combinations in the search, steps elsewhere.
     facts
         What else is known: `survivors`, combinations so far that are valid in enough phases.
+    part
+        Which of several variants is at work: ``"atr_d_l (2 of 2)"``; empty where there is one.
     """
 
     stage: str
     done: int
     total: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
 
 
 Listener: TypeAlias = "Callable[[Progress], None]"

@@ -1,9 +1,10 @@
-"""Reports: one self-contained HTML page for a run or a single back-test, and their charts."""
+"""Reports: self-contained HTML pages of a run, its variants or a back-test, and their charts."""
 
 from __future__ import annotations
 
 from meseta.report._backtest import write_backtest_page
 from meseta.report._charts import Curve, Trades, backtest_chart, equity_chart, phase_timeline
+from meseta.report._comparison import VariantRow, comparison_rows, write_comparison
 from meseta.report._map import plateau_map
 from meseta.report._report import write_report
 from meseta.report._spans import Span
@@ -12,10 +13,13 @@ __all__ = [
     "Curve",
     "Span",
     "Trades",
+    "VariantRow",
     "backtest_chart",
+    "comparison_rows",
     "equity_chart",
     "phase_timeline",
     "plateau_map",
     "write_backtest_page",
+    "write_comparison",
     "write_report",
 ]

@@ -13,6 +13,8 @@ from meseta.report._charts import Trades, backtest_chart
 from meseta.report._figures import Figures
 from meseta.report._format import metric, metric_label, moment
 from meseta.report._page import write_page
+from meseta.report._statements import SHORT_COSTS, made_up
+from meseta.report._trade_stats import by_reason, by_side, sells_short
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,14 +58,16 @@ def write_backtest_page(
     path
         Where the page goes; replaced as a whole.
     title
-        Heading, for example "atr_d_l on TQQQ".
+        Heading, for example "atr_d_l on TQQQ". If it or a text among `assumptions` says "made
+        up", the page says at its top that the data are.
     time, close
         (N,) bars.
     equity
         (N,) money at every close; NaN where nothing was simulated.
     trades
         One row per trade with at least `entry_time`, `exit_time`, `fill`, `exit` and `pnl`;
-        `dir`, `shares`, `reason` and `costs` are shown when present. May be empty.
+        `dir` (1 long, -1 short), `shares`, `reason` and `costs` are shown when present. May be
+        empty.
     report
         Metric name to value; a value that is itself a mapping is a part of the history (for
         example "in-sample"), which gets a column of its own. Names that end in `_pct` are in
@@ -98,6 +102,10 @@ def write_backtest_page(
         chart=chart,
         kinds=sorted({span.kind for span in spans}),
         table=_table(report),
+        made_up=_invented(title, assumptions),
+        shorts=sells_short(trades),
+        short_costs=SHORT_COSTS,
+        tallies=(by_side(trades) if sells_short(trades) else []) + by_reason(trades),
         assumptions=[(name, metric("", value)) for name, value in assumptions.items()],
         columns=[name for name in _COLUMNS if name in trades.columns],
         text_columns=_TEXT,
@@ -115,12 +123,19 @@ def _check(time: TimeArray, close: FloatArray, equity: FloatArray, trades: pl.Da
         raise ArgumentError(f"`trades` lacks {sorted(needed)}; it has {trades.columns}")
 
 
+def _invented(title: str, assumptions: Mapping[str, Any]) -> list[str] | None:
+    """Return assumptions that say that the data are made up; None where nothing says so."""
+    said = made_up(value for value in assumptions.values() if isinstance(value, str))
+    return said if said or made_up([title]) else None
+
+
 def _marks(trades: pl.DataFrame) -> Trades:
     return Trades(
         trades["entry_time"].to_numpy(),
         trades["fill"].to_numpy().astype(np.float64),
         trades["exit_time"].to_numpy(),
         trades["exit"].to_numpy().astype(np.float64),
+        trades["dir"].to_numpy() < 0 if "dir" in trades.columns else None,
     )
 
 

@@ -21,14 +21,16 @@ from meseta.report._spans import SPAN_NAMES, Span
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from meseta._types import FloatArray, TimeArray
+    from meseta._types import BoolArray, FloatArray, TimeArray
 
 __all__ = [
     "FONT",
     "Curve",
+    "Line",
     "Trades",
     "backtest_chart",
     "base_layout",
+    "curves_chart",
     "equity_chart",
     "phase_timeline",
 ]
@@ -57,13 +59,26 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """How one of several curves is drawn: in the colour of a palette's role, solid or dotted."""
+
+    curve: Curve
+    color: str
+    dotted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Trades:
-    """Where trades began and ended: times (M,) and prices (M,)."""
+    """Where trades began and ended: times (M,) and prices (M,).
+
+    `short` (M,) is True where a trade sold short; without it every trade is a long.
+    """
 
     entry_time: TimeArray
     entry: FloatArray
     exit_time: TimeArray
     exit: FloatArray
+    short: BoolArray | None = None
 
 
 def base_layout(height: int) -> dict[str, Any]:
@@ -150,6 +165,31 @@ def equity_chart(
     levels = np.concatenate([centre.equity, *(curve.equity for curve in others)])
     figure.update_layout(yaxis=_value_axis("equity", log=_wide(levels)))
     figure.update_layout(yaxis2=_value_axis("drawdown", log=False) | {"nticks": 4})
+    _draw_spans(figure, spans, panels, shade=("validation", "vault"))
+    return figure
+
+
+def curves_chart(lines: Sequence[Line], spans: Sequence[Span] = ()) -> go.Figure:
+    """Several equity curves in one panel, and the spans.
+
+    Parameters
+    ----------
+    lines
+        At least one.
+    spans
+        Drawn as rows below; validation and vault are shaded over the curves too.
+    """
+    panels = _Panels([("equity", 320)], spans)
+    figure = go.Figure()
+    for each in lines:
+        line = _line(each.curve, color=each.color, width=1.6)
+        line.line.dash = "dot" if each.dotted else "solid"
+        figure.add_trace(line)
+    times = [each.curve.time for each in lines]
+    ends = np.array([min(time[0] for time in times), max(time[-1] for time in times)])
+    figure.update_layout(panels.layout(ends))
+    levels = np.concatenate([each.curve.equity for each in lines])
+    figure.update_layout(yaxis=_value_axis("equity", log=_wide(levels)))
     _draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
@@ -306,19 +346,22 @@ def _fall_area(time: TimeArray, depth: FloatArray, axis: str = "y2") -> go.Scatt
 
 
 def _marks(trades: Trades) -> list[go.Scatter]:
-    kinds = (
-        ("entry", trades.entry_time, trades.entry, "triangle-up", "accent"),
-        ("exit", trades.exit_time, trades.exit, "circle", "validation"),
-    )
+    short = np.zeros(len(trades.entry), bool) if trades.short is None else trades.short
+    marks = [
+        ("buy", ~short, trades.entry_time, trades.entry, "triangle-up", "accent"),
+        ("sell short", short, trades.entry_time, trades.entry, "triangle-down", "short"),
+        ("exit", np.ones(len(short), bool), trades.exit_time, trades.exit, "circle", "validation"),
+    ]
     return [
         go.Scatter(
-            x=time_labels(times),
-            y=prices,
+            x=time_labels(times[of]),
+            y=prices[of],
             mode="markers",
             marker={"symbol": symbol, "size": 6, "color": tone(color)},
             hovertemplate=f"{name}<br>%{{x}}<br>%{{y:,.6~g}}<extra></extra>",
         )
-        for name, times, prices, symbol, color in kinds
+        for name, of, times, prices, symbol, color in marks
+        if name != "sell short" or of.any()
     ]
 
 

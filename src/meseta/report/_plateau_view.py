@@ -10,6 +10,7 @@ import polars as pl
 
 from meseta.report._charts import Curve, equity_chart
 from meseta.report._sampling import thinned
+from meseta.report._trade_stats import by_reason, by_side, sells_short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from meseta.report._figures import Figures
     from meseta.report._run import Manifest, Plateau, Run
     from meseta.report._spans import Span
+    from meseta.report._trade_stats import Tally
 
-__all__ = ["PlateauView", "plateau_views"]
+__all__ = ["PlateauView", "TradeRow", "centre_curve", "plateau_views"]
 
 _BEST = 20  # thin curves behind the centre
 _TABLE = 10  # rows of the finalists' table
@@ -60,6 +62,8 @@ class PlateauView:
         The first rows of its table: the centre, then the best by stability.
     metrics, vault_metrics
         The columns of that table that the run has.
+    trades
+        The centre's trades by side, then by reason of exit; empty where no trades were kept.
     """
 
     plateau: Plateau
@@ -71,6 +75,15 @@ class PlateauView:
     finalists: list[dict[str, Any]]
     metrics: list[str]
     vault_metrics: list[str]
+    trades: list[TradeRow]
+
+
+@dataclass(frozen=True)
+class TradeRow:
+    """The centre's trades of one side or one exit reason: before the vault, and in it."""
+
+    history: Tally
+    vault: Tally | None
 
 
 def plateau_views(run: Run, spans: Sequence[Span], figures: Figures) -> list[PlateauView]:
@@ -104,7 +117,43 @@ def _view(
         finalists=[row | {"parameters": _parameters(run.manifest, row)} for row in rows],
         metrics=[name for name in _METRICS if name in columns],
         vault_metrics=_vault_metrics(run.manifest, columns),
+        trades=[] if members is None else _trades(run, members["finalist"][0]),
     )
+
+
+def centre_curve(run: Run, label: str, points: int) -> Curve | None:
+    """Equity of the centre of the best plateau, broken at the vault; None where none was kept.
+
+    Parameters
+    ----------
+    run
+        Where it is read from.
+    label
+        What the pointer shows.
+    points
+        Largest number of points, about.
+    """
+    centre = None if run.best is None else run.centre(run.best)
+    if centre is None or run.equity is None:
+        return None
+    whole = _history(run.equity, [centre["finalist"]])
+    return None if whole.is_empty() else _curve(label, _kept(whole, points))
+
+
+def _trades(run: Run, finalist: int) -> list[TradeRow]:
+    if run.trades is None:
+        return []
+    mine = run.trades.filter(pl.col("finalist") == finalist).collect()
+    before, unseen = (mine.filter(pl.col("span") == span) for span in ("history", "vault"))
+    sides = list(zip(by_side(before), by_side(unseen), strict=True)) if sells_short(mine) else []
+    later = {tally.label: tally for tally in by_reason(unseen)}
+    known = {tally.label: tally for tally in by_reason(before)}
+    reasons = [
+        (known.get(each.label, each.none()), later.get(each.label, each.none()))
+        for each in by_reason(mine)
+    ]
+    vault = run.manifest.vault is not None
+    return [TradeRow(first, last if vault else None) for first, last in [*sides, *reasons]]
 
 
 def _members(run: Run, plateau: Plateau) -> pl.DataFrame | None:

@@ -11,6 +11,8 @@ from meseta.report._format import duration, plain
 from meseta.report._page import write_page
 from meseta.report._plateau_view import plateau_views
 from meseta.report._run import read_run
+from meseta.report._statements import SHORT_COSTS, constrained, extent, sample, shorts
+from meseta.report._variants import COMPARISON, VARIANTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +58,14 @@ def _content(run: Run, figures: Figures) -> dict[str, Any]:
     return {
         "manifest": manifest,
         "plateaus": run.plateaus,
-        "searched": sections.searched(manifest),
+        "extent": extent(manifest),
+        "sample": sample(manifest),
+        "constrained": constrained(manifest),
+        "shorts": shorts(manifest),
+        "short_costs": SHORT_COSTS,
+        "made_up": sections.invented(manifest),
+        "comparison": _comparison(run),
+        "data_facts": sections.data_facts(manifest),
         "tiles": sections.tiles(run),
         "account": sections.account_facts(manifest),
         "behaviours": sections.behaviours(manifest),
@@ -74,6 +83,16 @@ def _content(run: Run, figures: Figures) -> dict[str, Any]:
         "timings": _timings(manifest),
         "config": _pretty(manifest.config),
     }
+
+
+def _comparison(run: Run) -> str | None:
+    """Address of the page that compares the variants, from this run's folder; None without."""
+    if run.manifest.variants:
+        return COMPARISON
+    folder = run.folder.resolve().parent
+    if folder.name == VARIANTS and (folder.parent / "manifest.json").is_file():
+        return f"../../{COMPARISON}"
+    return None
 
 
 def _timings(manifest: Manifest) -> list[tuple[str, str]]:

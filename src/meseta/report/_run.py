@@ -7,19 +7,20 @@ default, so that an unfinished or unusual run still gives a page that says what 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from meseta.errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Manifest", "Phase", "Plateau", "Plateaus", "Run", "read_run"]
+__all__ = ["Manifest", "Phase", "Plateau", "Plateaus", "Run", "Vault", "read_run"]
 
 
 class _Model(BaseModel):
@@ -39,6 +40,40 @@ class Finding(_Model):
     message: str = ""
 
 
+class Alignment(_Model):
+    """Bars that joining two symbols left out: counts with `bars`, shares without."""
+
+    bars: int | None = None
+    dropped: float | None = None
+    dropped_second: float | None = None
+    outside: int | None = None
+
+    def share(self, dropped: float | None) -> float | None:
+        """Return dropped bars per bar of a symbol in the span that both have, 0 to 1."""
+        if dropped is None or self.bars is None:
+            return dropped
+        return dropped / (self.bars + dropped) if self.bars + dropped else None
+
+
+class Second(_Model):
+    """The second symbol, which the strategy reads and does not trade."""
+
+    name: str = "unnamed data"
+    source: str | None = None
+    alignment: Alignment | None = None
+
+    @field_validator("alignment", mode="before")
+    @classmethod
+    def _share_alone(cls, value: Any) -> Any:
+        return {"dropped": value} if isinstance(value, int | float) else value
+
+    @property
+    def dropped(self) -> tuple[float | None, float | None]:
+        """Share of bars dropped of the traded and of this symbol; None: not recorded."""
+        known = self.alignment or Alignment()
+        return known.share(known.dropped), known.share(known.dropped_second)
+
+
 class Data(_Model):
     """What was loaded."""
 
@@ -50,7 +85,16 @@ class Data(_Model):
     last: str | None = None
     bar_size: str | None = None
     timezone: str | None = None
+    second: Second | None = None
     warnings: list[Finding] = Field(default_factory=list)
+
+
+class Sampled(_Model):
+    """How the searched combinations of a large grid were drawn."""
+
+    count: int
+    method: str = "unknown"
+    seed: int | None = None
 
 
 class Grid(_Model):
@@ -58,8 +102,32 @@ class Grid(_Model):
 
     name: str | None = None
     combinations: int | None = None
-    sampled: Any = None
+    searched: int | None = None
+    sampled: Sampled | None = None
+    constraints: list[str] = Field(default_factory=list)
     values: dict[str, list[Any]] = Field(default_factory=dict)
+
+    @property
+    def product(self) -> int:
+        """Number of combinations of the values, without the constraints."""
+        return math.prod(len(values) for values in self.values.values())
+
+
+class WholeGrid(_Model):
+    """Validation profit, summed over the phases, of every combination that was searched."""
+
+    profitable: float | None = None
+    median_oos: float | None = None
+    worst_oos: float | None = None
+
+
+class VariantEntry(_Model):
+    """One simpler variant that the run searched too; `folder` is relative to the run's."""
+
+    strategy: str
+    folder: str
+    combinations: int | None = None
+    status: str = "unknown"
 
 
 class Phase(_Model):
@@ -126,6 +194,7 @@ class Manifest(_Model):
     config: dict[str, Any] = Field(default_factory=dict)
     data: Data = Field(default_factory=Data)
     strategy: str = "unnamed strategy"
+    shorts: bool | None = None
     grid: Grid = Field(default_factory=Grid)
     phases: list[Phase] = Field(default_factory=list)
     required_phases: int | None = None
@@ -133,6 +202,8 @@ class Manifest(_Model):
     account: dict[str, Any] = Field(default_factory=dict)
     gates: Gates = Field(default_factory=Gates)
     funnel: Funnel = Field(default_factory=Funnel)
+    whole_grid: WholeGrid | None = None
+    variants: list[VariantEntry] = Field(default_factory=list)
     behaviours: dict[str, Any] = Field(default_factory=dict)
     selection: dict[str, Any] = Field(default_factory=dict)
     timings: dict[str, float | None] = Field(default_factory=dict)
@@ -140,6 +211,16 @@ class Manifest(_Model):
     warnings: list[str] = Field(default_factory=list)
     environment: dict[str, Any] = Field(default_factory=dict)
     results_hash: str | None = None
+
+    @property
+    def searched(self) -> int | None:
+        """How many combinations were evaluated; a sampled grid's are fewer than the grid's."""
+        if self.grid.searched is not None:
+            return self.grid.searched
+        if self.grid.sampled is not None:
+            return self.grid.sampled.count
+        phases = self.funnel.phases
+        return phases[0].combinations if phases else self.grid.combinations
 
 
 class Cell(_Model):
@@ -262,6 +343,23 @@ class Run:
     def equity(self) -> pl.LazyFrame | None:
         """Every close of every finalist, unread."""
         return self._scan("finalists/equity.parquet")
+
+    @cached_property
+    def trades(self) -> pl.LazyFrame | None:
+        """Every trade of every finalist, unread."""
+        return self._scan("finalists/trades.parquet")
+
+    @property
+    def best(self) -> Plateau | None:
+        """The plateau of rank 1, or of the lowest rank that there is."""
+        return min(self.plateaus.plateaus, key=lambda p: p.rank, default=None)
+
+    def centre(self, plateau: Plateau) -> dict[str, Any] | None:
+        """Return the finalist that is the centre of `plateau`; None when it was not run."""
+        if self.finalists is None:
+            return None
+        of = (pl.col("plateau") == plateau.rank) & (pl.col("role") == "centre")
+        return next(self.finalists.filter(of).iter_rows(named=True), None)
 
     def candidates(self, flats: list[int]) -> pl.DataFrame | None:
         """Rows of the candidates with these flat indices; None when the file is missing."""

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from meseta.report._charts import phase_timeline
-from meseta.report._format import count, money, plain, rounded, share
+from meseta.report._format import count, moment, money, plain, rounded, share
 from meseta.report._map import plateau_map
 from meseta.report._promise import Hold, hold, promise_chart, promises
 from meseta.report._spans import Span, SpanKind
+from meseta.report._statements import made_up, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +28,12 @@ __all__ = [
     "account_facts",
     "behaviours",
     "costless",
+    "data_facts",
     "gate_rows",
+    "invented",
     "luck",
     "map_chart",
     "opened",
-    "searched",
     "spans",
     "tiles",
     "timeline_chart",
@@ -66,7 +68,7 @@ class Luck:
     `band` and `found_at` are positions in percent on one common scale.
     """
 
-    searched: int
+    searched: str
     low: str
     high: str
     found: int
@@ -119,6 +121,35 @@ def map_chart(run: Run, figures: Figures) -> str | None:
     if len(run.plateaus.axes) < 2 or not run.plateaus.occupied:
         return None
     return figures.add("map", plateau_map(run.plateaus))
+
+
+def invented(manifest: Manifest) -> list[str] | None:
+    """Return what the run says about made-up data, maybe nothing; None where the data are real."""
+    data, second = manifest.data, manifest.data.second
+    names = [data.name, data.source, *([second.name, second.source] if second else [])]
+    said = made_up([*manifest.warnings, *(finding.message for finding in data.warnings)])
+    return said if said or made_up(names) else None
+
+
+def data_facts(manifest: Manifest) -> list[tuple[str, str]]:
+    """List the name and value of everything about the data."""
+    data, second = manifest.data, manifest.data.second
+    facts = [("Data", data.name), ("Source", data.source or "not recorded")]
+    if second is not None:
+        mine, its = second.dropped
+        facts += [
+            ("Second symbol", second.name),
+            ("Its source", second.source or "not recorded"),
+            (f"Bars dropped of {data.name}", share(mine, 2)),
+            (f"Bars dropped of {second.name}", share(its, 2)),
+        ]
+    return [
+        *facts,
+        ("Bars", count(data.rows)),
+        ("Bar size", data.bar_size or "not recorded"),
+        ("First bar", moment(data.first)),
+        ("Last bar", moment(data.last)),
+    ]
 
 
 def account_facts(manifest: Manifest) -> list[tuple[str, str]]:
@@ -187,23 +218,18 @@ def _gate_labels(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def searched(manifest: Manifest) -> int | None:
-    """Tell how many combinations were evaluated; a sampled grid is smaller than the grid."""
-    phases = manifest.funnel.phases
-    return phases[0].combinations if phases else manifest.grid.combinations
-
-
 def luck(manifest: Manifest) -> Luck | None:
     """Say what luck alone would pass; None unless phases and gates are the default ones."""
-    total = searched(manifest)
+    total = manifest.searched
     default = all(getattr(manifest.gates, k) == v for k, v in _DEFAULT_GATES.items())
     if not (len(manifest.phases) == 4 and manifest.required_phases == 3 and default and total):
         return None
     found = sum(n for phases, n in manifest.funnel.valid_in.items() if phases >= 3)
     low, high = (part * total for part in LUCK_SHARE)
     scale = 100 / (max(found, high) * 1.08)
+    text = f"{count(total)}, the sample" if manifest.grid.sampled else count(total)
     return Luck(
-        total, rounded(low), rounded(high), found, (low * scale, high * scale), found * scale
+        text, rounded(low), rounded(high), found, (low * scale, high * scale), found * scale
     )
 
 
@@ -236,7 +262,7 @@ def _medians(frame: pl.DataFrame) -> dict[str, Any]:
 def tiles(run: Run) -> list[tuple[str, str, str]]:
     """List the key figures of the first page: label, value, remark."""
     manifest, funnel = run.manifest, run.manifest.funnel
-    total = searched(manifest)
+    total = manifest.searched
     required = funnel.required or manifest.required_phases
     part = share(funnel.stable / total) if funnel.stable is not None and total else "unknown share"
     finalists = 0 if run.finalists is None else len(run.finalists)
@@ -251,10 +277,10 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
 
 
 def _grid_remark(manifest: Manifest) -> str:
-    name, full = manifest.grid.name or "unnamed", manifest.grid.combinations
-    if manifest.grid.sampled:
-        return f"sampled from the {count(full)} of grid {name}"
-    return f"every one of grid {name}"
+    name, drawn = manifest.grid.name or "unnamed", sample(manifest)
+    if drawn is None:
+        return f"every one of grid {name}"
+    return f"of {count(manifest.grid.combinations)} in grid {name}: {drawn}"
 
 
 def _vault_tile(manifest: Manifest) -> tuple[str, str]:

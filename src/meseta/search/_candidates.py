@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from meseta.engine._family import prepare_family, walk_family
 from meseta.search._codes import ranks_of
+from meseta.search._walks import walk_rows
 from meseta.selection import PhaseTotals, valid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from meseta._types import BoolArray, FloatArray, IntArray
+    from meseta.search._exhaustive import SearchStore
     from meseta.search._problem import Problem
     from meseta.search._score import Scored
     from meseta.selection import Gates
@@ -25,13 +26,15 @@ __all__ = ["FIELDS", "candidates"]
 FIELDS = ("is_pnl", "oos_pnl", "is_trades", "oos_trades", "is_maxdd", "oos_maxdd")
 
 
-def candidates(problem: Problem, scored: Scored, gates: Gates, threads: int) -> pl.DataFrame:
+def candidates(
+    problem: Problem, store: SearchStore, scored: Scored, gates: Gates, threads: int
+) -> pl.DataFrame:
     """Return the candidates as a frame, best first.
 
     Parameters
     ----------
-    problem, scored, gates
-        The search, its scoring, and the thresholds used.
+    problem, store, scored, gates
+        The search, its tiles and their scoring, and the thresholds used.
     threads
         Threads; the result does not depend on their number.
 
@@ -51,7 +54,7 @@ def candidates(problem: Problem, scored: Scored, gates: Gates, threads: int) -> 
 
     def walk(number: int) -> None:
         rows = np.flatnonzero(chosen.tile == number)
-        made, prints[rows] = _walk_tile(problem, scored, number, rows)
+        made, prints[rows] = _walk_tile(problem, store, scored, number, rows)
         totals[:, :, rows] = made.transpose(1, 2, 0)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -67,28 +70,16 @@ def candidates(problem: Problem, scored: Scored, gates: Gates, threads: int) -> 
 
 
 def _walk_tile(
-    problem: Problem, scored: Scored, number: int, rows: IntArray
+    problem: Problem, store: SearchStore, scored: Scored, number: int, rows: IntArray
 ) -> tuple[FloatArray, NDArray[np.uint64]]:
-    item = scored.tiles[number]
-    family = problem.families[item.tile.family]
-    sets = len(problem.entry_sets.offset)
-    table_of = item.table_of
+    """Walk the candidates of one tile, each distinct row once."""
+    tile = scored.tiles[number]
+    sets = problem.set_offsets(tile).size
     pair = scored.chosen.table[rows] * sets + scored.chosen.entry_set[rows]
     distinct, inverse = np.unique(pair, return_inverse=True)
     table, entry = np.divmod(distinct, sets)
-    # Tables are numbered by the first series that leads to each, so the order is kept.
-    series = np.unique(table_of, return_index=True)[1][table]
-    slippage = problem.account.slippage
-    tables = prepare_family(family, problem.entries, problem.prices, slippage)
-    totals, prints = walk_family(
-        tables,
-        family.series,
-        (series, entry),
-        problem.prices,
-        problem.cuts,
-        problem.costs,
-        slippage,
-    )
+    table_of = store.require(tile).table_of
+    totals, prints = walk_rows(problem, tile, table_of, table, entry)
     return totals[inverse], prints[inverse]
 
 

@@ -8,11 +8,11 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from meseta._files import write_json
-from meseta.engine._family import prepare_family, search_family
 from meseta.errors import RunError
 from meseta.search._codes import count_survivors, needs_of
 from meseta.search._problem import weights_of
 from meseta.search._tiles import TileResult, read_tile, write_tile
+from meseta.search._walks import evaluate_tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meseta.search._problem import Problem, Tile
     from meseta.selection import Gates
 
-__all__ = ["SearchStore", "evaluate_tile", "search", "thread_count"]
+__all__ = ["SearchStore", "search", "thread_count"]
 
 _IDENTITY = "search.json"
 
@@ -84,24 +84,6 @@ def thread_count(asked: int | None) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def evaluate_tile(problem: Problem, tile: Tile) -> TileResult:
-    """Search one tile."""
-    family = problem.families[tile.family]
-    slippage = problem.account.slippage
-    tables = prepare_family(family, problem.entries, problem.prices, slippage)
-    oos, codes, table_of = search_family(
-        tables,
-        family.series,
-        problem.sets_of(tile),
-        problem.prices,
-        problem.cuts,
-        problem.costs,
-        problem.kernel_levels,
-        slippage,
-    )
-    return TileResult(oos, codes, table_of)
 
 
 def search(

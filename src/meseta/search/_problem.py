@@ -11,27 +11,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meseta.engine._chain import Levels
-from meseta.engine._entries import entry_tables
-from meseta.engine._fast import costs_of, prices_of
+from meseta.engine._entries import EntrySet, EntryTables, entry_tables, mark_entries
+from meseta.engine._exits import leave_table
+from meseta.engine._family import Ground, SideTables, exit_tables, side_tables, states_of, words_of
+from meseta.engine._fast import costs_of
 from meseta.engine._marks import prepare_windows
+from meseta.engine._path import sides_of
 from meseta.errors import ArgumentError
+from meseta.search._parts import Part, Series, series_of
+from meseta.search._recent import Recent
 
 if TYPE_CHECKING:
-    from meseta._types import IntArray
+    from collections.abc import Iterable
+
+    from meseta._types import BoolArray, IntArray
     from meseta.account import Account
     from meseta.bars import Bars
     from meseta.engine import Window
-    from meseta.engine._chain import Costs
-    from meseta.engine._entries import EntryTables
-    from meseta.engine._marks import Cuts
+    from meseta.engine._exits import Leave
+    from meseta.engine._family import ExitTables
     from meseta.engine._path import Prices
     from meseta.selection import Gates
-    from meseta.strategies import EntrySets, ExitFamily, Grid, Strategy
+    from meseta.strategies import Grid, Protection, Strategy
+    from meseta.strategies._separable import Study, Values
 
 __all__ = ["FORMAT", "LEVELS", "Problem", "Tile", "levels_for", "weights_of"]
 
 # Raise when the content of a tile file changes its meaning.
-FORMAT = 1
+FORMAT = 2
 
 # Thresholds between which `rescore` can choose without another search.
 LEVELS = {
@@ -43,6 +50,13 @@ LEVELS = {
 _MOST_PHASES = 32
 # Entry sets in one tile: enough work to be worth a file, little enough to lose.
 _SETS_PER_TILE = 256
+# Combinations of a tile that covers several shared sets, and of a tile of a sample.
+_TILE, _SAMPLE_TILE = 1_000_000, 20_000
+# Which bars are entered at all is asked of every entry set up to this many; above it every bar
+# inside the windows counts as one.
+_MOST_ASKED = 50_000
+# Bytes of entry tables, and of tables of stop distances, that are kept for the next tile.
+_ENTRY_BYTES, _SIDE_BYTES = 400e6, 200e6
 
 
 def levels_for(gates: Gates) -> dict[str, tuple[float, ...]]:
@@ -52,21 +66,38 @@ def levels_for(gates: Gates) -> dict[str, tuple[float, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One exit family against some entry sets: what a thread does at a time, one file."""
+    """What a thread does at a time, one file: exits of one stop distance against entry sets.
+
+    Parameters
+    ----------
+    family
+        Number of the stop distance.
+    first_context, last_context
+        Shared parameter sets, from the first to before the last. A sample's tile has none.
+    first_set, last_set
+        Entry sets, counted within `rectangle`; combinations in a sample's tile.
+    rectangle
+        Which of the blocks of exits and entries that the constraints leave.
+    """
 
     family: int
+    first_context: int
+    last_context: int
     first_set: int
     last_set: int
+    rectangle: int = 0
 
     @property
     def name(self) -> str:
         """File name without its ending."""
-        return f"family{self.family:05d}-sets{self.first_set:05d}"
+        shared = f"shared{self.first_context:05d}-{self.last_context:05d}"
+        sets = f"sets{self.first_set:08d}-{self.last_set:08d}"
+        return f"family{self.family:05d}-{shared}-block{self.rectangle:03d}-{sets}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A search over all combinations of a grid.
+    """A search over all combinations of a grid, or over a sample of them.
 
     Parameters
     ----------
@@ -84,6 +115,8 @@ class Problem:
         Gate thresholds that are remembered, increasing, by the names of `LEVELS`.
     min_drawdown
         Money; drawdown gates are passed at or below it.
+    flats
+        Numbers of the combinations to search, increasing, int64; None for the whole grid.
 
     Raises
     ------
@@ -99,6 +132,7 @@ class Problem:
     warmup: int
     levels: dict[str, tuple[float, ...]]
     min_drawdown: float
+    flats: IntArray | None = None
 
     def __post_init__(self) -> None:
         if len(self.windows) > _MOST_PHASES:
@@ -106,21 +140,25 @@ class Problem:
                 f"`phases` must be at most {_MOST_PHASES}, got {len(self.windows)}; "
                 "search some of them at a time"
             )
+        if self.grid.product >= 1 << 62:
+            raise ArgumentError(
+                f"grid `{self.grid.name}` has {self.grid.product:,} combinations, more than can "
+                "be numbered; list fewer values"
+            )
 
     @cached_property
-    def prices(self) -> Prices:
-        """Price arrays for kernels."""
-        return prices_of(self.bars)
+    def study(self) -> Study:
+        """The strategy on the series."""
+        return self.strategy.study(self.bars)
 
     @cached_property
-    def cuts(self) -> Cuts:
-        """Windows for kernels."""
-        return prepare_windows(self.bars.close, self.windows)
-
-    @cached_property
-    def costs(self) -> Costs:
-        """Account for kernels."""
-        return costs_of(self.account)
+    def ground(self) -> Ground:
+        """Prices, windows and account for kernels."""
+        sides = sides_of(self.bars, self.strategy.shorts)
+        cuts = prepare_windows(sides, self.windows)
+        entries = (self.contexts.point(0) | p for p in self.entries.points())
+        reverses = self.strategy.shorts and any(any(self.study.reverses(p)) for p in entries)
+        return Ground(sides, cuts, costs_of(self.account), self.account.slippage, reverses)
 
     @cached_property
     def kernel_levels(self) -> Levels:
@@ -129,50 +167,279 @@ class Problem:
         return Levels(efficiency, to_profit, to_sample, float(self.min_drawdown))
 
     @cached_property
-    def entry_sets(self) -> EntrySets:
-        """Levels of every entry set."""
-        return self.strategy.entry_sets(self.bars, self.grid, self.warmup)
+    def contexts(self) -> Part:
+        """Parameters that entries and exits share."""
+        return Part(self.grid, self.strategy.shared)
 
     @cached_property
-    def entries(self) -> EntryTables:
-        """Entry tables of every entry set.
-
-        Bars outside the windows are no entries: no exit is computed for them, and exit tables
-        that differ there alone are one.
-        """
-        tables = entry_tables(self.entry_sets, self.prices, self.account.slippage)
-        reached = tables.reached.copy()
-        reached[: min(window.start for window in self.windows) + 1] = False
-        reached[max(window.stop for window in self.windows) :] = False
-        return tables._replace(reached=reached)
+    def entries(self) -> Part:
+        """Parameters of the entry, and inert ones on which a constraint depends."""
+        tied = tuple(n for n in self.strategy.inert if n in self.grid.constrained)
+        return Part(self.grid, (*self.strategy.entry, *tied))
 
     @cached_property
-    def families(self) -> list[ExitFamily]:
-        """Exit families; they share one array of tightening series."""
-        return list(self.strategy.exit_families(self.bars, self.grid))
+    def stops(self) -> Part:
+        """Parameters of the stop's distance."""
+        return Part(self.grid, self.strategy.stop)
+
+    @cached_property
+    def factors(self) -> Part:
+        """Parameters of the tightening."""
+        return Part(self.grid, self.strategy.factor)
 
     @cached_property
     def inert(self) -> IntArray:
         """Flat-index offsets of the values that change nothing."""
-        return self.strategy.inert_offsets(self.grid)
+        free = tuple(n for n in self.strategy.inert if n not in self.grid.constrained)
+        return Part(self.grid, free).offsets if self.flats is None else np.zeros(1, np.int64)
+
+    @cached_property
+    def series(self) -> Series:
+        """Tightening series of the grid."""
+        return series_of(self.study, self.factors)
+
+    @property
+    def total(self) -> int:
+        """How many combinations are searched."""
+        return self.grid.size if self.flats is None else self.flats.size
+
+    # What tiles are made of ---------------------------------------------------------------
+
+    @cached_property
+    def reached(self) -> BoolArray:
+        """Bars on which longs (and shorts) may be entered, shape (sides, N).
+
+        Bars outside the windows are no entries: no exit is computed for them, and exit tables
+        that differ there alone are one.
+        """
+        sides = self.ground.sides
+        shape = (len(sides), len(self.bars))
+        if self.contexts.size * self.entries.size > _MOST_ASKED:
+            reached = np.ones(shape, np.bool_)
+        else:
+            reached = np.zeros(shape, np.bool_)
+            for context in range(self.contexts.size):
+                for first in range(0, self.entries.size, _SETS_PER_TILE):
+                    last = min(first + _SETS_PER_TILE, self.entries.size)
+                    made = self.entry_tables(context, range(first, last))
+                    mark_entries(made.events, words_of(sides), reached)
+        reached[:, : min(window.start for window in self.windows) + 1] = False
+        reached[:, max(window.stop for window in self.windows) :] = False
+        return reached
+
+    @cached_property
+    def _kept_entries(self) -> Recent[EntryTables]:
+        return Recent(_ENTRY_BYTES, lambda made: made.following.nbytes + made.events.nbytes)
+
+    @cached_property
+    def _kept_sides(self) -> Recent[SideTables]:
+        return Recent(_SIDE_BYTES, _bytes_of)
+
+    def entry_tables(self, context: int, sets: Iterable[int]) -> EntryTables:
+        """Return the entry tables of some entry sets with one shared set."""
+        numbers = tuple(sets)
+        return self._kept_entries.get(
+            (context, numbers), lambda: self.build_entries(context, numbers, compare=True)
+        )
+
+    def build_entries(
+        self, context: int, sets: Iterable[int], *, compare: bool = False
+    ) -> EntryTables:
+        """Build entry tables that will not be asked for again."""
+        shared = self.contexts.point(context)
+        clears = self.study.clears(shared)
+        made = (self._entry_set(shared | self.entries.point(n), clears) for n in sets)
+        slippage = self.account.slippage
+        return entry_tables(made, self.ground.sides, slippage, compare=compare)
+
+    def _entry_set(self, p: Values, clears: BoolArray) -> EntrySet:
+        study = self.study
+        first = max(self.warmup, study.entry_first(p))
+        return EntrySet(study.orders(p), clears, study.reverses(p), first)
+
+    def exit_first(self, family: int, context: int) -> IntArray:
+        """Return the first bar that may signal with each tightening series of a family."""
+        return np.maximum(self.series.first, self.study.exit_first(self._stop(family, context)))
+
+    def _stop(self, family: int, context: int) -> Values:
+        return self.contexts.point(context) | self.stops.point(family)
+
+    def leaves(self, context: int) -> tuple[Leave, ...]:
+        """Return where positions of each side are left with a shared set."""
+        sides = self.ground.sides
+        closes = self.study.leaves(self.contexts.point(context)) or (None,) * len(sides)
+        return tuple(leave_table(*pair) for pair in zip(sides, closes, strict=True))
+
+    def exit_tables(self, family: int, context: int) -> ExitTables:
+        """Return a stop distance made ready for its walks with a shared set."""
+        guards = self.study.protections(self._stop(family, context))
+        first = int(self.exit_first(family, context).min())
+        sides = [
+            self._side(*parts, first)
+            for parts in zip(self.ground.sides, (1, -1), guards, self.reached, strict=False)
+        ]
+        states = states_of(self.modes, len(self.bars), turns=self.strategy.turns)
+        return exit_tables(sides, self.leaves(context), states, self.account.slippage)
+
+    def _side(
+        self, own: Prices, way: int, guard: Protection, reached: BoolArray, first: int
+    ) -> SideTables:
+        """Return one side's tables; a distance that another family shares is not built again."""
+        digest = hashlib.blake2b(guard.stop.tobytes(), digest_size=16)
+        digest.update(guard.shield.tobytes())
+        least = float(self.series.kinds.floor.min())
+        return self._kept_sides.get(
+            (way, first, guard.trailing, digest.digest()),
+            lambda: side_tables(own, way, guard, first, reached, least),
+        )
+
+    @cached_property
+    def modes(self) -> int:
+        """In how many ways the strategy is flat."""
+        return len(self.study.orders(self.contexts.point(0) | self.entries.point(0)))
+
+    # Tiles and what they hold -------------------------------------------------------------
 
     def tiles(self) -> list[Tile]:
         """Return the work in order."""
-        sets = len(self.entry_sets.offset)
+        return self._whole_tiles if self.flats is None else self._sample_tiles
+
+    @cached_property
+    def _whole_tiles(self) -> list[Tile]:
         return [
-            Tile(family, first, min(first + _SETS_PER_TILE, sets))
-            for family in range(len(self.families))
-            for first in range(0, sets, _SETS_PER_TILE)
+            Tile(family, first, last, begin, min(begin + _SETS_PER_TILE, sets.size), number)
+            for family in range(self.stops.size)
+            for first, last in self._spans()
+            for number, (_, sets) in enumerate(self.rectangles(family, first))
+            for begin in range(0, sets.size, _SETS_PER_TILE)
         ]
 
-    def sets_of(self, tile: Tile) -> IntArray:
-        """Return the entry sets of a tile."""
-        return np.arange(tile.first_set, tile.last_set)
+    def _spans(self) -> list[tuple[int, int]]:
+        """Return runs of shared sets that one tile covers; one at a time under constraints."""
+        many, step = self.contexts.size, 1
+        if not self.grid.constrained:
+            sets = min(self.entries.size, _SETS_PER_TILE)
+            step = max(1, _TILE // (self.factors.size * sets))
+        return [(first, min(first + step, many)) for first in range(0, many, step)]
+
+    def rectangles(self, family: int, context: int) -> list[tuple[IntArray, IntArray]]:
+        """Return exits and entries that the constraints allow together, block by block.
+
+        Returns
+        -------
+        list of (exits, sets)
+            Numbers of tightening and entry combinations, int64; every pair is allowed, and
+            every allowed pair is in one block.
+        """
+        key = family, context if self.grid.constrained else None
+        if key not in self._blocks:
+            self._blocks[key] = self._cut_blocks(family, context)
+        return self._blocks[key]
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[int, int | None], list[tuple[IntArray, IntArray]]]:
+        return {}
+
+    def _cut_blocks(self, family: int, context: int) -> list[tuple[IntArray, IntArray]]:
+        if not self.grid.constrained:
+            return [self._whole_block]
+        base = self.stops.offsets[family] + self.contexts.offsets[context]
+        exit_kind, exit_first = self._kinds(self.factors)
+        set_kind, set_first = self._kinds(self.entries)
+        flats = base + self.factors.offsets[exit_first][:, None] + self.entries.offsets[set_first]
+        allowed = self.grid.mask(flats.ravel()).reshape(flats.shape)
+        patterns, pattern_of = np.unique(allowed, axis=0, return_inverse=True)
+        return [
+            (np.flatnonzero(pattern_of.ravel()[exit_kind] == k), np.flatnonzero(row[set_kind]))
+            for k, row in enumerate(patterns)
+            if row.any()
+        ]
+
+    @cached_property
+    def _whole_block(self) -> tuple[IntArray, IntArray]:
+        return np.arange(self.factors.size), np.arange(self.entries.size)
+
+    def _kinds(self, part: Part) -> tuple[IntArray, IntArray]:
+        """Return which combinations of a part the constraints cannot tell apart.
+
+        The kind of each combination, and the first combination of each kind.
+        """
+        index = dict(
+            zip(part.names, np.unravel_index(np.arange(part.size), part.shape), strict=True)
+        )
+        seen = [index[name] for name in part.names if name in self.grid.constrained]
+        if not seen:
+            return np.zeros(part.size, np.int64), np.zeros(1, np.int64)
+        _, first, kind = np.unique(np.array(seen), axis=1, return_index=True, return_inverse=True)
+        return kind.ravel(), first
+
+    @cached_property
+    def _sample_order(self) -> dict[str, IntArray]:
+        """Return the sample by family, then tightening: parts of every combination."""
+        assert self.flats is not None  # only a sampled problem asks
+        index = self.grid.indices(self.flats)
+        parts = {
+            "family": self.stops.numbers(index),
+            "context": self.contexts.numbers(index),
+            "exit": self.factors.numbers(index),
+            "set": self.entries.numbers(index),
+        }
+        order = np.lexsort((parts["set"], parts["context"], parts["exit"], parts["family"]))
+        return {name: column[order] for name, column in parts.items()} | {
+            "flat": self.flats[order]
+        }
+
+    @cached_property
+    def _sample_tiles(self) -> list[Tile]:
+        family = self._sample_order["family"]
+        bounds = np.searchsorted(family, np.arange(self.stops.size + 1))
+        return [
+            Tile(k, 0, 0, begin, min(begin + _SAMPLE_TILE, int(bounds[k + 1])))
+            for k in range(self.stops.size)
+            for begin in range(int(bounds[k]), int(bounds[k + 1]), _SAMPLE_TILE)
+        ]
+
+    def sample(self, tile: Tile) -> dict[str, IntArray]:
+        """Return the combinations of a sample's tile: context, exit, set, flat; shape (n,)."""
+        rows = slice(tile.first_set, tile.last_set)
+        return {name: column[rows] for name, column in self._sample_order.items()}
+
+    def block(self, tile: Tile) -> tuple[IntArray, IntArray]:
+        """Return the tightening and the entry combinations of a tile of a whole grid."""
+        exits, sets = self.rectangles(tile.family, tile.first_context)[tile.rectangle]
+        return exits, sets[tile.first_set : tile.last_set]
+
+    def members(self, tile: Tile) -> IntArray:
+        """Return where in `TileResult.table_of` each exit set of a tile stands."""
+        if self.flats is not None:
+            return np.arange(tile.last_set - tile.first_set)
+        series = self.series.member[self.block(tile)[0]]
+        shifts = np.arange(tile.last_context - tile.first_context) * self.series.kinds.many
+        return (shifts[:, None] + series).ravel()
+
+    def exit_offsets(self, tile: Tile) -> IntArray:
+        """Return what each exit set of a tile adds to the flat index."""
+        if self.flats is not None:
+            return self.sample(tile)["flat"]
+        shared: IntArray = self.contexts.offsets[tile.first_context : tile.last_context]
+        exits: IntArray = (
+            self.factors.offsets[self.block(tile)[0]] + self.stops.offsets[tile.family]
+        )
+        return (shared[:, None] + exits).ravel()
+
+    def set_offsets(self, tile: Tile) -> IntArray:
+        """Return what each entry set of a tile adds to the flat index."""
+        if self.flats is not None:
+            return np.zeros(1, np.int64)
+        return self.entries.offsets[self.block(tile)[1]]
 
     def combinations(self, tile: Tile) -> int:
         """Return how many combinations of the grid a tile covers."""
-        exits = self.families[tile.family].offset.size
-        return exits * (tile.last_set - tile.first_set) * self.inert.size
+        if self.flats is not None:
+            return tile.last_set - tile.first_set
+        exits, sets = self.block(tile)
+        contexts = tile.last_context - tile.first_context
+        return contexts * exits.size * sets.size * self.inert.size
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for tiles of another run to be used."""
@@ -180,7 +447,10 @@ class Problem:
             "format": FORMAT,
             "bars": self.bars.fingerprint,
             "strategy": self.strategy.name,
+            "source": self.strategy.source,
             "grid": {name: list(values) for name, values in self.grid.values.items()},
+            "constraints": list(self.grid.constraints),
+            "sample": None if self.flats is None else _digest(self.flats),
             "windows": [list(window) for window in self.windows],
             "account": asdict(self.account),
             "warmup": self.warmup,
@@ -195,5 +465,14 @@ class Problem:
 
 def weights_of(problem: Problem, tile: Tile, table_of: IntArray) -> IntArray:
     """Return how many combinations each exit table of a tile stands for, for one entry set."""
-    tables = table_of[problem.families[tile.family].member]
+    tables = table_of[problem.members(tile)]
     return np.bincount(tables, minlength=int(table_of.max()) + 1) * problem.inert.size
+
+
+def _digest(flats: IntArray) -> str:
+    return hashlib.sha256(flats.astype("<i8").tobytes()).hexdigest()
+
+
+def _bytes_of(tables: SideTables) -> int:
+    arrays = (*tables.ladder, *tables.stops)
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))

@@ -1,68 +1,66 @@
-"""From tile files to candidates: gates, funnel, ranks, stability, the best combinations."""
+"""From tile files to candidates: gates, funnel, ranks, stability, the best combinations.
+
+The tiles are read several times and nothing of a row is kept in between, so the memory does not
+grow with the search: counts by gate, ranks of at most some millions of profits, counts by
+stability, and the candidates.
+"""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from operator import iadd
+from queue import SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from meseta._numba import kernel
 from meseta.search._codes import (
-    RankTable,
+    GateCounts,
+    Needs,
+    Span,
+    best_rows,
+    bin_rows,
     collect_keys,
-    count_valid,
+    count_profits,
     gate_tile,
     needs_of,
+    rank_buckets,
     rank_table,
-    stabilities,
 )
 from meseta.search._problem import weights_of
 from meseta.selection import GATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from meseta._types import FloatArray, IntArray
+    from meseta.search._codes import RankTable
     from meseta.search._exhaustive import SearchStore
     from meseta.search._problem import Problem, Tile
+    from meseta.search._tiles import TileResult
     from meseta.selection import Gates
 
-__all__ = ["Chosen", "Scored", "TileScores", "score"]
+__all__ = ["Chosen", "Scored", "add_up", "mapped", "score"]
 
+R = TypeVar("R")
 _BINS = 1 << 20
 # A combination is never called stable on fewer phases than this.
 _FEWEST = 2
-
-
-@dataclass(slots=True)
-class TileScores:
-    """A tile on its way through the scoring.
-
-    Parameters
-    ----------
-    tile
-        The tile.
-    oos, table_of
-        As in `TileResult`; the codes have been read and are given back to the system.
-    weights
-        Combinations that each exit table stands for, int64, shape (T,).
-    valid
-        Bit `p` says valid in phase `p`, shape (T, E).
-    score, place
-        Stability of the stable rows and their positions `t * E + e`.
-    """
-
-    tile: Tile
-    oos: NDArray[np.float32]
-    table_of: IntArray
-    weights: IntArray
-    valid: NDArray[Any]
-    score: FloatArray
-    place: NDArray[np.int32]
+# Valid rows of a phase that are ranked by sorting; more of them are counted in buckets.
+_SORTED = 4_000_000
+# Phases whose rows are sorted at a time: 32 MB each.
+_TOGETHER = 4
+# Buckets of a phase at most, and of all phases together.
+_BUCKETS, _ALL_BUCKETS = 1 << 22, 1 << 24
+# Bytes for the counts that threads keep apart.
+_ROOM = 1 << 28
+# Combinations that are written out at a time.
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,8 @@ class Chosen:
     stability
         Shape (n,).
     tile, table, entry_set
-        Where each was found: tile number, exit table, entry set; int64, shape (n,).
+        Where each was found: tile number, and exit table and entry set in the tile; int64, shape
+        (n,).
     """
 
     flat: IntArray
@@ -99,7 +98,7 @@ class Scored:
     chosen
         The candidates.
     tiles
-        Every tile, with its validity.
+        Every tile, by its number.
     exit_tables
         Distinct exit tables that were walked.
     """
@@ -107,7 +106,7 @@ class Scored:
     funnel: dict[str, Any]
     ranks: tuple[RankTable, ...]
     chosen: Chosen
-    tiles: list[TileScores]
+    tiles: list[Tile]
     exit_tables: int
 
 
@@ -145,128 +144,285 @@ def score(
     RunError
         A tile is missing or damaged.
     """
-    needs = needs_of(gates, problem.levels)
-    phases = len(problem.windows)
-    kind = np.uint8 if phases <= 8 else np.uint32
-    steps = 4 + phases
-
-    def prepare(tile: Tile) -> tuple[TileScores, IntArray, IntArray]:
-        result = store.require(tile)
-        weights = weights_of(problem, tile, result.table_of)
-        valid = np.empty(result.oos.shape[:2], kind)
-        removed, left = (np.zeros((phases, len(GATES)), np.int64) for _ in range(2))
-        gate_tile(result.oos, result.codes, weights, needs, valid, removed, left)
-        empty = np.empty(0), np.empty(0, np.int32)
-        kept = TileScores(tile, result.oos, result.table_of, weights, valid, *empty)
-        return kept, removed, left
-
-    alone, sequence = (np.zeros((phases, len(GATES)), np.int64) for _ in range(2))
+    needs, tiles = needs_of(gates, problem.levels), problem.tiles()
     with ThreadPoolExecutor(threads) as pool:
-        prepared = list(pool.map(prepare, problem.tiles()))
-        tick(1, steps)
-        tiles = [item[0] for item in prepared]
-        for _, removed, left in prepared:
-            alone += removed
-            sequence += left
-        counts = np.zeros(phases + 1, np.int64)
-        for item in tiles:
-            count_valid(item.valid, item.weights, counts)
-        ranks = []
-        for p in range(phases):
-            ranks.append(_rank_phase(pool, tiles, p, int(sequence[p, -1])))
-            tick(2 + p, steps)
-        least, relaxed = _least(counts, required)
-        list(pool.map(lambda item: _score_tile(item, tuple(ranks), least), tiles))
-        tick(3 + phases, steps)
-    chosen = _choose(problem, tiles, limit)
-    tick(steps, steps)
-    funnel = _funnel(problem.grid.size, alone, sequence, counts) | {
+        passes = _Passes(problem, store, needs, tiles, pool, threads, tick)
+        counts, tables = passes.gates()
+        ranks = passes.ranks(counts)
+        least, relaxed = _least(counts.valid_in, required)
+        chosen = passes.best(ranks, least, limit)
+    funnel = _funnel(problem.total, counts) | {
         "required": least,
         "relaxed": relaxed,
-        "stable": int(counts[least:].sum()),
+        "stable": int(counts.valid_in[least:].sum()),
         "candidates": int(chosen.flat.size),
     }
-    tables = sum(len(i.weights) for i in tiles if i.tile.first_set == 0)
-    return Scored(funnel, tuple(ranks), chosen, tiles, tables)
+    return Scored(funnel, ranks, chosen, tiles, tables)
 
 
-def _least(counts: IntArray, required: int) -> tuple[int, bool]:
-    relaxed = required > _FEWEST and not counts[required:].any()
+def mapped(store: SearchStore, tile: Tile) -> TileResult:
+    """Return a tile that was found whole before.
+
+    Raises
+    ------
+    RunError
+        It is not there any more.
+    """
+    result = store.read(tile, check=False)
+    return store.require(tile) if result is None else result
+
+
+def add_up(
+    pool: ThreadPoolExecutor,
+    threads: int,
+    shape: tuple[int, ...],
+    work: Callable[[int, IntArray], R],
+    numbers: Iterable[int],
+) -> tuple[IntArray, list[R]]:
+    """Count something over tiles, each thread in an array of its own.
+
+    Parameters
+    ----------
+    pool, threads
+        Where to work; fewer threads do at a time when their arrays would not fit into memory.
+    shape
+        Shape of the counts, int64.
+    work
+        Called with a tile's number and the counts to add to.
+    numbers
+        The tiles.
+
+    Returns
+    -------
+    tuple
+        The counts, and what `work` returned for each tile.
+    """
+    copies = max(1, min(threads, _ROOM // (8 * int(np.prod(shape)))))
+    spare: SimpleQueue[IntArray] = SimpleQueue()
+    for _ in range(copies):
+        spare.put(np.zeros(shape, np.int64))
+
+    def one(number: int) -> R:
+        mine = spare.get()
+        try:
+            return work(number, mine)
+        finally:
+            spare.put(mine)
+
+    found = list(pool.map(one, numbers))
+    return reduce(iadd, (spare.get() for _ in range(copies))), found
+
+
+def _least(valid_in: IntArray, required: int) -> tuple[int, bool]:
+    relaxed = required > _FEWEST and not valid_in[required:].any()
     return (_FEWEST, True) if relaxed else (required, False)
 
 
-def _rank_phase(
-    pool: ThreadPoolExecutor, tiles: list[TileScores], phase: int, total: int
-) -> RankTable:
-    bit = 1 << phase
-    sizes = list(pool.map(lambda item: int(np.count_nonzero(item.valid & bit)), tiles))
-    bounds = np.concatenate(([0], np.cumsum(sizes)))
-    keys = np.empty(int(bounds[-1]), np.uint64)
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """The passes over the tiles, each of which maps a tile, reads it, and lets it go."""
 
-    def collect(k: int) -> None:
-        item = tiles[k]
-        out = keys[bounds[k] : bounds[k + 1]]
-        collect_keys(item.oos, item.valid, item.weights, phase, out)
+    problem: Problem
+    store: SearchStore
+    needs: Needs
+    tiles: list[Tile]
+    pool: ThreadPoolExecutor
+    threads: int
+    tick: Callable[[int, int], None]
 
-    list(pool.map(collect, range(len(tiles))))
-    return rank_table(keys, total)
+    def gates(self) -> tuple[GateCounts, int]:
+        """Check the tiles; return their counts, rows tile by tile, and the exit tables walked."""
+
+        def count(tile: Tile) -> tuple[GateCounts, int]:
+            result = self.store.require(tile)
+            weights = weights_of(self.problem, tile, result.table_of)
+            counts = gate_tile(result.oos, result.codes, weights, self.needs)
+            return counts, weights.size if tile.first_set == 0 else 0
+
+        found = list(self._told(self.pool.map(count, self.tiles), 0))
+        columns = zip(*(counts for counts, _ in found), strict=True)
+        alone, sequence, valid_in, rows, lowest, highest = map(np.array, columns)
+        counts = GateCounts(
+            alone.sum(axis=0),
+            sequence.sum(axis=0),
+            valid_in.sum(axis=0),
+            rows,
+            lowest.min(axis=0),
+            highest.max(axis=0),
+        )
+        return counts, sum(tables for _, tables in found)
+
+    def ranks(self, counts: GateCounts) -> tuple[RankTable, ...]:
+        """Return the rank table of each phase."""
+        many = counts.rows.sum(axis=0)
+        few = np.flatnonzero(many <= _SORTED).tolist()
+        found: dict[int, RankTable] = {}
+        for first in range(0, len(few), _TOGETHER):
+            found |= self._sorted(few[first : first + _TOGETHER], counts)
+        if len(found) < many.size:
+            found |= self._counted(np.flatnonzero(many > _SORTED).tolist(), counts)
+        self.tick(2 * len(self.tiles), 4 * len(self.tiles))
+        return tuple(found[p] for p in range(many.size))
+
+    def _sorted(self, phases: list[int], counts: GateCounts) -> dict[int, RankTable]:
+        """Rank phases by every profit that occurs."""
+        ends = np.cumsum(counts.rows, axis=0)
+        keys = {p: np.empty(int(ends[-1, p]), np.uint64) for p in phases}
+
+        def collect(number: int) -> None:
+            result, weights = self._open(number)
+            for p in phases:
+                end = ends[number, p]
+                out = keys[p][end - counts.rows[number, p] : end]
+                collect_keys(result.oos, result.codes, weights, self.needs, p, out)
+
+        list(self.pool.map(collect, range(len(self.tiles))))
+        return {p: rank_table(keys.pop(p), int(counts.sequence[p, -1])) for p in phases}
+
+    def _counted(self, phases: list[int], counts: GateCounts) -> dict[int, RankTable]:
+        """Rank phases by buckets of profits."""
+        most = _ALL_BUCKETS // len(phases)
+        buckets = min(_BUCKETS, 1 << (most.bit_length() - 1))
+        ends = [(int(counts.lowest[p]), int(counts.highest[p])) for p in phases]
+        spans = [Span.over(p, *end, buckets) for p, end in zip(phases, ends, strict=True)]
+        numbers = np.array(spans)
+
+        def count(number: int, bins: IntArray) -> None:
+            result, weights = self._open(number)
+            count_profits(result.oos, result.codes, weights, self.needs, numbers, bins)
+
+        shape = len(phases), buckets
+        bins, _ = add_up(self.pool, self.threads, shape, count, range(len(self.tiles)))
+        return {span.phase: rank_buckets(bins[k], span) for k, span in enumerate(spans)}
+
+    def best(self, ranks: tuple[RankTable, ...], least: int, limit: int) -> Chosen:
+        """Take the best `limit` combinations: cut coarsely by bins of stability, then exactly."""
+        top = 100.0 * (1.0 + 0.1 * len(ranks))
+        floor, highest = self._floor(ranks, least, top, limit)
+        best, lock = _Best(limit), Lock()
+
+        def choose(number: int) -> None:
+            if highest[number] < floor:
+                return
+            result, weights = self._open(number)
+            room = result.oos.shape[0] * result.oos.shape[1]
+            values, place = np.empty(room), np.empty(room, np.int32)
+            found = best_rows(
+                result.oos,
+                result.codes,
+                self.needs,
+                ranks,
+                least,
+                top,
+                _BINS,
+                floor,
+                values,
+                place,
+            )
+            rows = _Rows(number, values[:found], place[:found], weights)
+            for part in _expand(self.problem, self.tiles[number], result, rows):
+                with lock:
+                    best.add(part)
+
+        list(self._told(self.pool.map(choose, range(len(self.tiles))), 3))
+        return best.chosen()
+
+    def _floor(
+        self, ranks: tuple[RankTable, ...], least: int, top: float, limit: int
+    ) -> tuple[int, list[int]]:
+        """Return the bin above which lie fewer than `limit`, and the highest of each tile."""
+
+        def count(number: int, bins: IntArray) -> int:
+            result, weights = self._open(number)
+            return bin_rows(result.oos, result.codes, weights, self.needs, ranks, least, top, bins)
+
+        numbers = range(len(self.tiles))
+        bins, highest = add_up(self.pool, self.threads, (_BINS,), count, numbers)
+        self.tick(3 * len(self.tiles), 4 * len(self.tiles))
+        enough = np.flatnonzero(np.cumsum(bins[::-1])[::-1] >= limit)
+        return (int(enough[-1]) if enough.size else 0), highest
+
+    def _open(self, number: int) -> tuple[TileResult, IntArray]:
+        tile = self.tiles[number]
+        result = mapped(self.store, tile)
+        return result, weights_of(self.problem, tile, result.table_of)
+
+    def _told(self, results: Iterable[R], step: int) -> Iterator[R]:
+        """Tell of each tile that is done in one of four steps."""
+        for done, result in enumerate(results, step * len(self.tiles) + 1):
+            yield result
+            self.tick(done, 4 * len(self.tiles))
 
 
-def _score_tile(item: TileScores, ranks: tuple[RankTable, ...], least: int) -> None:
-    times = np.zeros(item.valid.shape, np.uint8)
-    for p in range(item.oos.shape[2]):
-        times += ((item.valid >> p) & 1).astype(np.uint8)
-    many = int(np.count_nonzero(times >= least))
-    item.score, item.place = np.empty(many), np.empty(many, np.int32)
-    stabilities(item.oos, item.valid, ranks, least, item.score, item.place)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a tile: stability, position `t * E + e`; and the weights of its exit tables."""
+
+    number: int
+    score: FloatArray
+    place: NDArray[np.int32]
+    weights: IntArray
 
 
-@kernel
-def _histogram(
-    score: FloatArray, place: Any, sets: int, weights: IntArray, top: float, bins: IntArray
-) -> None:
-    for k in range(score.size):
-        bins[min(int(score[k] / top * bins.size), bins.size - 1)] += weights[place[k] // sets]
+def _expand(
+    problem: Problem, tile: Tile, result: TileResult, rows: _Rows
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the combinations of the grid that rows stand for, some at a time.
 
-
-def _choose(problem: Problem, tiles: list[TileScores], limit: int) -> Chosen:
-    """Take the best `limit` combinations: cut coarsely by bins of stability, then exactly."""
-    top = 100.0 * (1.0 + 0.1 * len(problem.windows))
-    bins = np.zeros(_BINS, np.int64)
-    for item in tiles:
-        _histogram(item.score, item.place, item.valid.shape[1], item.weights, top, bins)
-    above = np.cumsum(bins[::-1])[::-1]
-    enough = np.flatnonzero(above >= limit)
-    floor = int(enough[-1]) if enough.size else 0
-    parts = []
-    for number, item in enumerate(tiles):
-        kept = np.minimum((item.score / top * _BINS).astype(np.int64), _BINS - 1) >= floor
-        parts.append(_expand(problem, number, item, np.flatnonzero(kept)))
-    flat, score, *found = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((flat, -score))[:limit]
-    return Chosen(flat[order], score[order], *(column[order] for column in found))
-
-
-def _expand(problem: Problem, number: int, item: TileScores, kept: IntArray) -> tuple[Any, ...]:
-    """Return every combination of the grid that the kept rows of a tile stand for."""
-    family, sets = problem.families[item.tile.family], item.valid.shape[1]
-    table, column = np.divmod(item.place[kept].astype(np.int64), sets)
-    tables = item.table_of[family.member]
+    Columns: flat index, stability, tile, exit table, entry set.
+    """
+    tables, inert = result.table_of[problem.members(tile)], problem.inert
     order = np.argsort(tables, kind="stable")
-    starts = np.searchsorted(tables[order], np.arange(item.weights.size))
-    members = item.weights // problem.inert.size
-    many = members[table]
-    row = np.repeat(np.arange(kept.size), many)
-    nth = np.arange(row.size) - np.repeat(np.cumsum(many) - many, many)
-    exits = family.offset[order[starts[table[row]] + nth]]
-    entry = column[row] + item.tile.first_set
-    flat = (exits + problem.entry_sets.offset[entry])[:, None] + problem.inert
-    row, entry = (np.repeat(values, problem.inert.size) for values in (row, entry))
-    found = np.full(row.size, number)
-    return flat.ravel(), item.score[kept][row], found, table[row], entry
+    starts = np.searchsorted(tables[order], np.arange(rows.weights.size))
+    exits, sets = problem.exit_offsets(tile)[order], problem.set_offsets(tile)
+    table, column = np.divmod(rows.place.astype(np.int64), sets.size)
+    ends = np.cumsum(rows.weights[table])
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1:].sum(), _CHUNK)))
+    for first, last in zip(cuts, [*cuts[1:], ends.size], strict=True):
+        some = slice(first, last)
+        many = rows.weights[table[some]] // inert.size
+        row = first + np.repeat(np.arange(last - first), many)
+        nth = np.arange(row.size) - np.repeat(np.cumsum(many) - many, many)
+        flat = (exits[starts[table[row]] + nth] + sets[column[row]])[:, None] + inert
+        row = np.repeat(row, inert.size)
+        number = np.full(row.size, rows.number)
+        yield flat.ravel(), rows.score[row], number, table[row], column[row]
 
 
-def _funnel(size: int, alone: IntArray, sequence: IntArray, counts: IntArray) -> dict[str, Any]:
+class _Best:
+    """The best combinations of all that were added, in memory for somewhat more than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.held = limit, 0
+        whole = np.empty(0, np.int64)
+        self.parts: list[tuple[Any, ...]] = [(whole, np.empty(0), whole, whole, whole)]
+        self.worst = (-np.inf, 0)
+
+    def add(self, columns: tuple[Any, ...]) -> None:
+        """Add combinations, columns as in `_expand`."""
+        flat, score, *_ = columns
+        value, number = self.worst
+        kept = (score > value) | ((score == value) & (flat < number))
+        self.parts.append(tuple(column[kept] for column in columns))
+        self.held += int(np.count_nonzero(kept))
+        if self.held > self.limit + max(self.limit // 2, _CHUNK):
+            flat, score, *_ = self._cut()
+            self.worst = float(score[-1]), int(flat[-1])
+
+    def chosen(self) -> Chosen:
+        """Return the best of them."""
+        return Chosen(*self._cut())
+
+    def _cut(self) -> tuple[Any, ...]:
+        columns = [np.concatenate(column) for column in zip(*self.parts, strict=True)]
+        order = np.lexsort((columns[0], -columns[1]))[: self.limit]
+        self.parts = [tuple(column[order] for column in columns)]
+        self.held = order.size
+        return self.parts[0]
+
+
+def _funnel(size: int, counts: GateCounts) -> dict[str, Any]:
+    alone, sequence = counts.alone, counts.sequence
     phases = [
         {
             "phase": p + 1,
@@ -277,4 +433,4 @@ def _funnel(size: int, alone: IntArray, sequence: IntArray, counts: IntArray) ->
         }
         for p in range(len(alone))
     ]
-    return {"phases": phases, "valid_in": {str(k): int(n) for k, n in enumerate(counts)}}
+    return {"phases": phases, "valid_in": {str(k): int(n) for k, n in enumerate(counts.valid_in)}}

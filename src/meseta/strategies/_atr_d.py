@@ -1,228 +1,351 @@
-"""The ATR-D strategies: a touch of a level above the close, a trailing stop that tightens."""
+"""The ATR-D family: six strategies composed from shared entry and exit rules.
+
+Entry rules are `Touch` (a stop order above the close), `SlopedTouch` (either side, chosen by a
+slope, with reversals) and `HullTouch` (market orders at crosses of two Hull averages, stop orders
+after a stop-out). The exit rule is one: a trailing stop on the average true range that tightens
+in quiet bands. The definitions are those of `spec/atr-d.md`.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from math import floor as round_down
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from meseta.errors import ArgumentError
-from meseta.strategies._atr_d_parameters import ATR_D_L
+from meseta.strategies import _atr_d_parameters as inputs
 from meseta.strategies._indicators import (
-    Tightenings,
     average_true_range,
     exponential_average,
+    hull_average,
+    hull_first,
     relative_width,
-    tightening,
     tightening_ratio,
     true_range,
 )
+from meseta.strategies._rules import FLAT, LONG, SHORT, Orders, Protection
+from meseta.strategies._separable import Factor, SeparableStrategy, Study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from meseta._types import FloatArray, IntArray
+    from numpy.typing import NDArray
+
+    from meseta._types import BoolArray, FloatArray
     from meseta.bars import Bars
-    from meseta.strategies._grids import Grid
     from meseta.strategies._parameters import Parameter
 
-__all__ = ["AtrDLong", "EntrySets", "ExitFamily", "LongRules"]
+__all__ = ["ATR_D", "AtrD", "EntryRule", "HullTouch", "SlopedTouch", "Touch"]
 
 # The entry bar's protection is never wider than this many of these average true ranges.
 _CAP_PERIOD, _CAP_MULTIPLE = 70, 4.0
-
-
-class LongRules(NamedTuple):
-    """Everything a long-only touch strategy decides from closed bars; arrays of shape (N,).
-
-    Parameters
-    ----------
-    level
-        Price of the buy stop for the next bar.
-    shield
-        Trailing amount on the entry bar, decided with the entry order; none where not positive.
-    stop
-        Candidate for the final stop at each close; the highest since entry counts.
-    tightening
-        Factor on the distance from close to final stop, 0 < g <= 1.
-    first
-        First bar on which a signal may be given.
-    """
-
-    level: FloatArray
-    shield: FloatArray
-    stop: FloatArray
-    tightening: FloatArray
-    first: int
-
-
-class EntrySets(NamedTuple):
-    """All entry parameter sets of a grid.
-
-    Parameters
-    ----------
-    level
-        Price of the buy stop, shape (sets, N).
-    first
-        First bar that may signal, int64, shape (sets,).
-    offset
-        What each set adds to the flat index of a combination, int64, shape (sets,).
-    """
-
-    level: FloatArray
-    first: IntArray
-    offset: IntArray
-
-
-class ExitFamily(NamedTuple):
-    """The exit sets of a grid that share one stop distance and differ in the tightening.
-
-    Parameters
-    ----------
-    stop, shield
-        As in `LongRules`, shape (N,).
-    series
-        Distinct tightening series.
-    first
-        First bar that may signal with each series, int64, shape (series,).
-    member
-        Which series each exit set uses, int64, shape (sets,).
-    offset
-        What each exit set adds to the flat index, int64, shape (sets,).
-    """
-
-    stop: FloatArray
-    shield: FloatArray
-    series: Tightenings
-    first: IntArray
-    member: IntArray
-    offset: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class AtrDLong:
-    """ATR-D, long side (`spec/atr-d.md` section 3)."""
-
-    name: str = "atr_d_l"
-    tradestation_name: str = "ATR-D-v1.5-L"
-    summary: str = "Buys a touch above the close; a stop on the ATR that tightens in quiet bands."
-    entry_parameters: tuple[str, ...] = (
-        "atr_buy_period",
-        "atr_buy_multiplier",
-        "atr_smooth_period",
-    )
-    exit_parameters: tuple[str, ...] = (
-        "atr_period",
-        "atr_multiplier",
-        "bb_length",
-        "bb_deviation",
-        "vol_threshold",
-        "min_tightening",
-        "scaling_method",
-    )
-    inert_parameters: tuple[str, ...] = ("equity_price_method",)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The strategy's inputs, in TradeStation's order."""
-        return ATR_D_L
-
-    def check(self, bars: Bars, values: Mapping[str, float]) -> dict[str, float]:
-        """Return complete, legal parameter values, or raise naming what is wrong."""
-        require_positive(self.name, bars)
-        known = {parameter.name: parameter for parameter in self.parameters}
-        unknown = sorted(set(values) - set(known))
-        missing = [name for name in known if name not in values]
-        if unknown or missing:
-            raise ArgumentError(
-                f"`{self.name}` takes {', '.join(known)}; "
-                f"unknown: {', '.join(unknown) or 'none'}, missing: {', '.join(missing) or 'none'}"
-            )
-        return {name: parameter.check(values[name]) for name, parameter in known.items()}
-
-    def rules(self, bars: Bars, values: Mapping[str, float], warmup: int) -> LongRules:
-        """Return levels and distances of one parameter set.
-
-        Parameters
-        ----------
-        bars
-            Whole series, positive prices.
-        values
-            A value for each of `parameters`.
-        warmup
-            Bars from the start of the data without a signal.
-        """
-        p = self.check(bars, values)
-        market = _Market(bars)
-        stop, shield = market.stop(int(p["atr_period"]), p["atr_multiplier"])
-        width = relative_width(bars.close, int(p["bb_length"]))
-        ratio = tightening_ratio(p["bb_deviation"], p["vol_threshold"])
-        return LongRules(
-            level=market.level(
-                int(p["atr_buy_period"]), p["atr_buy_multiplier"], int(p["atr_smooth_period"])
-            ),
-            shield=shield,
-            stop=stop,
-            tightening=tightening(width, ratio, int(p["scaling_method"]), p["min_tightening"]),
-            first=max(warmup, _entry_first(p), _exit_first(p)),
-        )
-
-    def entry_sets(self, bars: Bars, grid: Grid, warmup: int) -> EntrySets:
-        """Return the buy-stop levels of every entry parameter set of a grid."""
-        require_positive(self.name, bars)
-        market, points, offsets = _Market(bars), *_points(grid, self.entry_parameters)
-        level = np.empty((len(points), len(bars)))
-        for row, p in enumerate(points):
-            level[row] = market.level(
-                int(p["atr_buy_period"]), p["atr_buy_multiplier"], int(p["atr_smooth_period"])
-            )
-        first = np.array([max(warmup, _entry_first(p)) for p in points], np.int64)
-        return EntrySets(level, first, offsets)
-
-    def exit_families(self, bars: Bars, grid: Grid) -> Iterator[ExitFamily]:
-        """Yield the exit parameter sets of a grid, one family for each stop distance.
-
-        Only `bb_deviation / vol_threshold` reaches the stop, and only where the band is narrow,
-        so a family has far fewer distinct tightening series than exit sets.
-        """
-        require_positive(self.name, bars)
-        market = _Market(bars)
-        distances, bases = _points(grid, ("atr_period", "atr_multiplier"))
-        points, offsets = _points(grid, self.exit_parameters[2:])
-        series, member, lengths = _distinct_series(bars.close, points)
-        for p, base in zip(distances, bases, strict=True):
-            stop, shield = market.stop(int(p["atr_period"]), p["atr_multiplier"])
-            first = np.maximum(lengths - 1, max(int(p["atr_period"]), _CAP_PERIOD) - 1)
-            yield ExitFamily(stop, shield, series, first, member, offsets + base)
-
-    def inert_offsets(self, grid: Grid) -> IntArray:
-        """Return what the parameters that change nothing add to the flat index."""
-        return _points(grid, self.inert_parameters)[1]
+_TOUCH = ("atr_buy_period", "atr_buy_multiplier", "atr_smooth_period")
+_BAND = ("bb_length", "bb_deviation", "vol_threshold", "min_tightening", "scaling_method")
 
 
 class _Market:
-    """True ranges and their averages of one series, each computed once."""
+    """Indicators of one series, each computed once."""
 
     def __init__(self, bars: Bars) -> None:
+        self.bars = bars
         self.close = bars.close
         self.middle = (bars.high + bars.low) / 2
         self.ranges = true_range(bars.high, bars.low, bars.close)
-        self.averages: dict[int, FloatArray] = {}
+        self._known: dict[tuple[object, ...], FloatArray] = {}
 
     def average(self, period: int) -> FloatArray:
-        if period not in self.averages:
-            self.averages[period] = average_true_range(self.ranges, period)
-        return self.averages[period]
+        key = ("range", period)
+        if key not in self._known:
+            self._known[key] = average_true_range(self.ranges, period)
+        return self._known[key]
 
-    def level(self, period: int, multiplier: float, smooth: int) -> FloatArray:
-        return self.close + multiplier * exponential_average(self.average(period), smooth)
+    def smoothed(self, period: int, smooth: int) -> FloatArray:
+        key = ("smoothed", period, smooth)
+        if key not in self._known:
+            self._known[key] = exponential_average(self.average(period), smooth)
+        return self._known[key]
 
-    def stop(self, period: int, multiplier: float) -> tuple[FloatArray, FloatArray]:
-        distance = self.average(period) * multiplier
-        capped = np.minimum(distance, _CAP_MULTIPLE * self.average(_CAP_PERIOD))
-        return self.middle - distance, self.close - (self.middle - capped)
+    def trend(self, period: int) -> FloatArray:
+        key = ("trend", period)
+        if key not in self._known:
+            average = exponential_average(self.close, period)
+            self._known[key] = np.diff(average, prepend=np.nan)
+        return self._known[key]
+
+    def hull(self, method: int, length: int) -> FloatArray:
+        key = ("hull", method, length)
+        if key not in self._known:
+            self._known[key] = hull_average(_price(self.bars, method), length)
+        return self._known[key]
+
+
+def _price(bars: Bars, method: int) -> FloatArray:
+    """Return the typical price (0) or the close (1)."""
+    return (bars.high + bars.low + bars.close) / 3 if method == 0 else bars.close
+
+
+class EntryRule(ABC):
+    """Which orders open a position; knows which parameters it reads."""
+
+    shared: tuple[str, ...] = ()
+    entry: tuple[str, ...] = _TOUCH
+    turns = False
+
+    @abstractmethod
+    def orders(self, m: _Market, p: Mapping[str, float], shorts: bool) -> tuple[Orders, ...]: ...  # noqa: FBT001
+
+    def reverses(self, p: Mapping[str, float]) -> tuple[bool, bool]:
+        _ = p
+        return False, False
+
+    def crosses(self, m: _Market, p: Mapping[str, float]) -> tuple[BoolArray, BoolArray] | None:
+        """Return the closes at which shorts and longs are left, or None."""
+        _ = m, p
+        return None
+
+    def first(self, p: Mapping[str, float]) -> int:
+        return int(p["atr_buy_period"]) - 1
+
+    def look_back(self, p: Mapping[str, float]) -> int:
+        """Return how many bars the orders depend on."""
+        return _range_bars(int(p["atr_buy_period"])) + _fading(int(p["atr_smooth_period"]))
+
+
+class Touch(EntryRule):
+    """A buy stop a smoothed average true range above the close (section 3)."""
+
+    def orders(self, m: _Market, p: Mapping[str, float], shorts: bool) -> tuple[Orders, ...]:  # noqa: FBT001
+        _ = shorts
+        level = m.close + _distance(m, p)
+        return (Orders(np.full(level.size, LONG, np.int8), level, level),)
+
+
+class SlopedTouch(EntryRule):
+    """The buy stop or its mirror image, chosen by the slope of an average (section 4)."""
+
+    entry = (
+        *_TOUCH,
+        "entry_mode",
+        "trend_filter_period",
+        "trend_veto_threshold",
+        "both_triggered_mode",
+    )
+
+    def orders(self, m: _Market, p: Mapping[str, float], shorts: bool) -> tuple[Orders, ...]:  # noqa: FBT001
+        _ = shorts
+        distance = _distance(m, p)
+        slope, veto = m.trend(int(p["trend_filter_period"])), -p["trend_veto_threshold"]
+        side = (slope > veto).astype(np.int8) - (slope < veto).astype(np.int8)
+        if p["both_triggered_mode"] == 0:
+            side[slope == veto] = LONG
+        level = m.close + side * distance
+        return (Orders(side, level, level),)
+
+    def reverses(self, p: Mapping[str, float]) -> tuple[bool, bool]:
+        return p["entry_mode"] == 2, p["entry_mode"] >= 1
+
+    def look_back(self, p: Mapping[str, float]) -> int:
+        # The slope takes two values of the average.
+        return max(super().look_back(p), _fading(int(p["trend_filter_period"])) + 2)
+
+
+class HullTouch(EntryRule):
+    """Market orders at crosses of two Hull averages; a touch after a stop-out (section 5)."""
+
+    shared = ("hma_fast_length", "hma_slow_length", "equity_price_method")
+    turns = True
+
+    def orders(self, m: _Market, p: Mapping[str, float], shorts: bool) -> tuple[Orders, ...]:  # noqa: FBT001
+        fast, slow = self.averages(m, p)
+        up, down = _crosses(fast, slow), _crosses(slow, fast)
+        calm = ~(up | down)
+        distance = _distance(m, p)
+        at_market = np.where(up, -np.inf, np.inf)
+        side = np.select([up, down & shorts], [LONG, SHORT], FLAT).astype(np.int8)
+        fresh = Orders(side, at_market, m.close)
+        buy, sell = m.close + distance, m.close - distance
+        after_long = Orders(_only(LONG, (fast > slow) & calm), buy, buy)
+        after_short = Orders(_only(SHORT, (fast < slow) & calm), sell, sell)
+        return (fresh, after_long, after_short) if shorts else (fresh, after_long)
+
+    def crosses(self, m: _Market, p: Mapping[str, float]) -> tuple[BoolArray, BoolArray]:
+        fast, slow = self.averages(m, p)
+        return _crosses(fast, slow), _crosses(slow, fast)
+
+    def first(self, p: Mapping[str, float]) -> int:
+        lengths = (int(p["hma_fast_length"]), int(p["hma_slow_length"]))
+        return max(super().first(p), *(hull_first(length) for length in lengths))
+
+    def look_back(self, p: Mapping[str, float]) -> int:
+        # The last bar's number is one less than the bars, and a cross takes two values.
+        lengths = (int(p["hma_fast_length"]), int(p["hma_slow_length"]))
+        return max(super().look_back(p), *(hull_first(length) + 2 for length in lengths))
+
+    def averages(self, m: _Market, p: Mapping[str, float]) -> tuple[FloatArray, FloatArray]:
+        """Return the fast and the slow average."""
+        method = int(p["equity_price_method"])
+        return m.hull(method, int(p["hma_fast_length"])), m.hull(method, int(p["hma_slow_length"]))
+
+
+def _range_bars(period: int) -> int:
+    """Return how many bars an average true range depends on: a range needs the close before."""
+    return period + 1
+
+
+def _fading(period: int) -> int:
+    """Return the bars after which an exponential average has forgotten where it began.
+
+    What is left of a value after n bars is less than exp(-2 n / (period + 1)), here exp(-30), so
+    1e-13 of it.
+    """
+    return 15 * (period + 1)
+
+
+def _crosses(fast: FloatArray, slow: FloatArray) -> BoolArray:
+    """Return where `fast` lies above `slow` and did not at the bar before; false at NaN."""
+    before = np.concatenate(([False], fast[:-1] <= slow[:-1]))
+    return (fast > slow) & before
+
+
+def _only(direction: int, where: BoolArray) -> NDArray[np.int8]:
+    return np.where(where, direction, FLAT).astype(np.int8)
+
+
+def _distance(m: _Market, p: Mapping[str, float]) -> FloatArray:
+    smoothed = m.smoothed(int(p["atr_buy_period"]), int(p["atr_smooth_period"]))
+    return p["atr_buy_multiplier"] * smoothed
+
+
+class _AtrDStudy(Study):
+    def __init__(self, bars: Bars, strategy: AtrD) -> None:
+        super().__init__(bars)
+        self.strategy, self.market = strategy, _Market(bars)
+
+    def orders(self, p: Mapping[str, float]) -> tuple[Orders, ...]:
+        return self.strategy.opens.orders(self.market, p, self.strategy.shorts)
+
+    def reverses(self, p: Mapping[str, float]) -> tuple[bool, bool]:
+        return self.strategy.opens.reverses(p)
+
+    def leaves(self, p: Mapping[str, float]) -> tuple[BoolArray, ...]:
+        crosses = self.strategy.opens.crosses(self.market, p)
+        if crosses is None:
+            return ()
+        up, down = crosses
+        return (down, up) if self.strategy.shorts else (down,)
+
+    def clears(self, p: Mapping[str, float]) -> BoolArray:
+        crosses = self.strategy.opens.crosses(self.market, p)
+        return super().clears(p) if crosses is None else crosses[0] | crosses[1]
+
+    def protections(self, p: Mapping[str, float]) -> tuple[Protection, ...]:
+        long = self._long(int(p["atr_period"]), p["atr_multiplier"])
+        if not self.strategy.shorts:
+            return (long,)
+        return long, self._short(_short_period(p), p["atr_multiplier"] * p["short_multiplier"])
+
+    def _long(self, period: int, multiplier: float) -> Protection:
+        m, (distance, capped) = self.market, self._distances(period, multiplier)
+        return Protection(m.middle - distance, m.close - (m.middle - capped))
+
+    def _short(self, period: int, multiplier: float) -> Protection:
+        m, (distance, capped) = self.market, self._distances(period, multiplier)
+        return Protection(m.middle + distance, (m.middle + capped) - m.close)
+
+    def _distances(self, period: int, multiplier: float) -> tuple[FloatArray, FloatArray]:
+        distance = self.market.average(period) * multiplier
+        return distance, np.minimum(distance, _CAP_MULTIPLE * self.market.average(_CAP_PERIOD))
+
+    def factor(self, p: Mapping[str, float]) -> Factor:
+        length, method = int(p["bb_length"]), 1
+        if self.strategy.second:
+            method = int(p["equity_price_method"])
+        ratio = tightening_ratio(p["bb_deviation"], p["vol_threshold"])
+        return Factor((length, method), ratio, int(p["scaling_method"]), p["min_tightening"])
+
+    def width(self, which: tuple[int, ...]) -> FloatArray:
+        length, method = which
+        second = self.bars.second if self.strategy.second else None
+        return relative_width(_price(second or self.bars, method), length)
+
+    def entry_first(self, p: Mapping[str, float]) -> int:
+        return self.strategy.opens.first(p)
+
+    def exit_first(self, p: Mapping[str, float]) -> int:
+        longest = max(int(p["atr_period"]), _CAP_PERIOD)
+        return max(longest, _short_period(p) if self.strategy.shorts else 0) - 1
+
+    def factor_first(self, p: Mapping[str, float]) -> int:
+        return int(p["bb_length"]) - 1
+
+
+def _short_period(p: Mapping[str, float]) -> int:
+    return max(1, round_down(p["atr_period"] * p["short_multiplier"] + 0.5))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtrD(SeparableStrategy):
+    """One member of the family.
+
+    Parameters
+    ----------
+    name, tradestation_name, summary, parameters
+        As everywhere.
+    opens
+        Entry rule.
+    shorts
+        Whether it trades both directions.
+    second
+        Whether the band's width is measured on a second symbol.
+    expands
+        Simpler variants that a search also runs, to show what this one adds.
+    """
+
+    name: str
+    tradestation_name: str = ""
+    summary: str
+    parameters: tuple[Parameter, ...]
+    opens: EntryRule
+    shorts: bool = False
+    second: bool = False
+    expands: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        distance = ("atr_period", "atr_multiplier")
+        parts = {
+            "shared": self.opens.shared,
+            "entry": self.opens.entry,
+            "stop": (*distance, "short_multiplier") if self.shorts else distance,
+            "factor": (*_BAND, "equity_price_method") if self.second else _BAND,
+            "turns": self.opens.turns and self.shorts,
+        }
+        for name, value in parts.items():
+            object.__setattr__(self, name, value)
+        twice = {*self.shared, *self.entry} & {*self.stop, *self.factor}
+        if twice:
+            raise ArgumentError(
+                f"strategy `{self.name}`: entries and exits both read {', '.join(sorted(twice))}; "
+                "let the entry rule read another parameter, or a fixed value"
+            )
+
+    def look_back(self, p: Mapping[str, float]) -> int:
+        periods = [int(p["atr_period"]), _CAP_PERIOD]
+        if self.shorts:
+            periods.append(_short_period(p))
+        return max(self.opens.look_back(p), _range_bars(max(periods)), int(p["bb_length"]))
+
+    def require(self, bars: Bars) -> None:
+        super().require(bars)
+        for each in (bars, bars.second if self.second else None):
+            if each is not None:
+                require_positive(self.name, each)
+
+    def study(self, bars: Bars) -> Study:
+        self.require(bars)
+        return _AtrDStudy(bars, self)
 
 
 def require_positive(strategy: str, bars: Bars) -> None:
@@ -234,54 +357,56 @@ def require_positive(strategy: str, bars: Bars) -> None:
         )
 
 
-def _entry_first(p: Mapping[str, float]) -> int:
-    return int(p["atr_buy_period"]) - 1
-
-
-def _exit_first(p: Mapping[str, float]) -> int:
-    return int(max(p["atr_period"], _CAP_PERIOD, p["bb_length"])) - 1
-
-
-def _points(grid: Grid, names: tuple[str, ...]) -> tuple[list[dict[str, float]], IntArray]:
-    """Return all combinations of some of a grid's parameters and their share of the flat index."""
-    stride, strides = 1, {}
-    for name in reversed(grid.names):
-        strides[name] = stride
-        stride *= len(grid.values[name])
-    shape = [len(grid.values[name]) for name in names]
-    points, offsets = [], []
-    for index in np.ndindex(*shape):
-        points.append({n: grid.values[n][i] for n, i in zip(names, index, strict=True)})
-        offsets.append(sum(strides[n] * i for n, i in zip(names, index, strict=True)))
-    return points, np.array(offsets, np.int64)
-
-
-def _distinct_series(
-    price: FloatArray, points: list[dict[str, float]]
-) -> tuple[Tightenings, IntArray, IntArray]:
-    """Return distinct tightening series, which one each point uses, and their band lengths.
-
-    Series are compared by a 128-bit digest and not kept: on intraday bars thousands of them
-    would fill the memory.
-    """
-    lengths = sorted({int(p["bb_length"]) for p in points})
-    widths = {length: relative_width(price, length) for length in lengths}
-    found: dict[tuple[int, float, int, float], int] = {}
-    contents: dict[tuple[int, bytes], int] = {}
-    kept: list[tuple[int, float, int, float]] = []
-    member = np.empty(len(points), np.int64)
-    for row, p in enumerate(points):
-        ratio = tightening_ratio(p["bb_deviation"], p["vol_threshold"])
-        key = (int(p["bb_length"]), ratio, int(p["scaling_method"]), float(p["min_tightening"]))
-        if key not in found:
-            factor = tightening(widths[key[0]], *key[1:])
-            digest = hashlib.blake2b(factor.data, digest_size=16).digest()
-            found[key] = contents.setdefault((key[0], digest), len(kept))
-            if found[key] == len(kept):
-                kept.append(key)
-        member[row] = found[key]
-    length, ratios, scaling, floor = (np.array(column) for column in zip(*kept, strict=True))
-    width = np.array([widths[each] for each in lengths])
-    place = np.searchsorted(lengths, length).astype(np.int64)
-    series = Tightenings(width, place, ratios, scaling.astype(np.int64), floor)
-    return series, member, length.astype(np.int64)
+ATR_D: tuple[AtrD, ...] = (
+    AtrD(
+        name="atr_d_l",
+        tradestation_name="ATR-D-v1.5-L",
+        summary="Buys a touch above the close; a stop on the ATR that tightens in quiet bands.",
+        parameters=inputs.ATR_D_L,
+        opens=Touch(),
+    ),
+    AtrD(
+        name="atr_d_ls",
+        tradestation_name="ATR-D-v1.5-LS",
+        summary="Both directions, chosen by a slope; may reverse from one into the other.",
+        parameters=inputs.ATR_D_LS,
+        opens=SlopedTouch(),
+        shorts=True,
+        expands=("atr_d_l",),
+    ),
+    AtrD(
+        name="atr_d_hma_l",
+        tradestation_name="ATR-D-HMA-v1.5-L",
+        summary="Buys crosses of two Hull averages; back in by a touch after a stop-out.",
+        parameters=inputs.ATR_D_HMA_L,
+        opens=HullTouch(),
+    ),
+    AtrD(
+        name="atr_d_hma_ls",
+        tradestation_name="ATR-D-HMA-v1.5-LS",
+        summary="The Hull crosses in both directions.",
+        parameters=inputs.ATR_D_HMA_LS,
+        opens=HullTouch(),
+        shorts=True,
+        expands=("atr_d_hma_l",),
+    ),
+    AtrD(
+        name="atr_d_duals_l",
+        tradestation_name="ATR-D-DualS-v1.5-L",
+        summary="Trades a leveraged fund and measures the quiet bands on its index.",
+        parameters=inputs.ATR_D_DUALS_L,
+        opens=Touch(),
+        second=True,
+        expands=("atr_d_l",),
+    ),
+    AtrD(
+        name="atr_d_duals_ls",
+        tradestation_name="ATR-D-DualS-v1.5-LS",
+        summary="The fund in both directions, with the bands of its index.",
+        parameters=inputs.ATR_D_DUALS_LS,
+        opens=SlopedTouch(),
+        shorts=True,
+        second=True,
+        expands=("atr_d_duals_l", "atr_d_ls", "atr_d_l"),
+    ),
+)

@@ -12,6 +12,7 @@ import numpy as np
 
 from meseta._yaml import read_yaml
 from meseta.errors import ArgumentError
+from meseta.strategies._constraints import components, read_constraints, texts_of
 from meseta.strategies._parameters import decimal_range, did_you_mean
 
 if TYPE_CHECKING:
@@ -19,21 +20,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from meseta._types import IntArray
+    from meseta._types import BoolArray, IntArray
+    from meseta.strategies._constraints import Component, Constraint
     from meseta.strategies._parameters import Parameter
 
 __all__ = ["MAX_COMBINATIONS", "Grid", "grid_names", "load_grid"]
 
 MAX_COMBINATIONS = 100_000_000
 
-_ENTRY = "a value, a list of values, or {min, max, step}"
+_ENTRY = (
+    "a value, a list of values, {min, max, step}, {range: [low, high], step: s}, "
+    "or {values: [...]}"
+)
+_CONSTRAINTS = "constraints"
+_LARGEST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class Grid:
-    """All combinations of some values for each parameter.
+    """All combinations of some values for each parameter that meet the constraints.
 
-    Combinations are numbered 0 to ``size - 1`` in C order: the last parameter changes fastest.
+    Combinations are numbered 0 to ``product - 1`` in C order: the last parameter changes fastest.
+    The numbers are those of the grid without constraints, so a constraint renumbers nothing;
+    `mask` says which numbers meet the constraints.
 
     Parameters
     ----------
@@ -41,15 +50,23 @@ class Grid:
         Name for reports and manifests.
     values
         The values of each parameter, increasing, without repeats.
+    constraints
+        Conditions between parameters, for instance ``hma_fast_length < hma_slow_length``,
+        ``atr_multiplier >= 2 * atr_buy_multiplier`` or
+        ``8 <= atr_period <= 40 or scaling_method == 0``. Numbers are compared as the decimals
+        that they are written as: with `a` 0.1 and `b` 0.2, ``a + b == 0.3`` holds.
 
     Raises
     ------
     ArgumentError
-        There is no parameter, or a parameter's values are missing, not finite or not increasing.
+        There is no parameter; a parameter's values are missing, not finite or not increasing; a
+        constraint cannot be read; parameters with more than 200 million combinations depend on
+        each other; or no combination meets the constraints.
     """
 
     name: str
     values: Mapping[str, tuple[float, ...]]
+    constraints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -62,6 +79,9 @@ class Grid:
                     f"at least one, got {list(values)!r}"
                 )
         object.__setattr__(self, "values", {k: tuple(v) for k, v in self.values.items()})
+        read = read_constraints(texts_of(self.constraints), self.names)
+        object.__setattr__(self, "constraints", tuple(constraint.text for constraint in read))
+        _ = self.size  # refuses a grid that is empty or cannot be counted
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -74,9 +94,37 @@ class Grid:
         return tuple(len(values) for values in self.values.values())
 
     @cached_property
-    def size(self) -> int:
-        """Number of combinations, exact however large."""
+    def strides(self) -> tuple[int, ...]:
+        """What one step of each parameter adds to a combination's number."""
+        return tuple(math.prod(self.shape[i + 1 :]) for i in range(len(self.shape)))
+
+    @cached_property
+    def product(self) -> int:
+        """Number of combinations without the constraints, exact however large."""
         return math.prod(self.shape)
+
+    @cached_property
+    def size(self) -> int:
+        """Number of combinations that meet the constraints, exact however large."""
+        free = math.prod(
+            len(values) for name, values in self.values.items() if name not in self.constrained
+        )
+        return free * math.prod(component.count for component in self.components)
+
+    @cached_property
+    def constrained(self) -> tuple[str, ...]:
+        """The parameters that occur in the constraints."""
+        used = {name for constraint in self._conditions for name in constraint.names}
+        return tuple(name for name in self.names if name in used)
+
+    @cached_property
+    def components(self) -> tuple[Component, ...]:
+        """The constrained parameters, those together that depend on each other."""
+        return components(self._conditions, self.values)
+
+    @cached_property
+    def _conditions(self) -> tuple[Constraint, ...]:
+        return read_constraints(self.constraints, self.names)
 
     @cached_property
     def searched(self) -> tuple[str, ...]:
@@ -89,9 +137,9 @@ class Grid:
         Raises
         ------
         ArgumentError
-            `flat` lies outside 0 to ``size - 1``.
+            `flat` lies outside 0 to ``product - 1``.
         """
-        if not 0 <= flat < self.size:
+        if not 0 <= flat < self.product:
             raise self._outside(flat)
         picked: list[float] = []
         rest = int(flat)
@@ -137,14 +185,14 @@ class Grid:
         Raises
         ------
         ArgumentError
-            A number lies outside 0 to ``size - 1``.
+            A number lies outside 0 to ``product - 1``.
         """
-        rest = np.asarray(flats, dtype=np.int64)
-        if rest.size and (rest.min() < 0 or int(rest.max()) >= self.size):
-            raise self._outside(int(rest.min() if rest.min() < 0 else rest.max()))
+        rest = self._inside(flats)
         found: dict[str, IntArray] = {}
         for name in reversed(self.names):
-            rest, found[name] = np.divmod(rest, len(self.values[name]))
+            length = len(self.values[name])
+            above = rest // length  # faster than divmod, which has no vector instructions
+            rest, found[name] = above, rest - above * length
         return {name: found[name] for name in self.names}
 
     def columns(self, flats: IntArray) -> dict[str, NDArray[Any]]:
@@ -164,12 +212,37 @@ class Grid:
         Raises
         ------
         ArgumentError
-            A number lies outside 0 to ``size - 1``.
+            A number lies outside 0 to ``product - 1``.
         """
         return {
             name: _as_array(self.values[name])[index]
             for name, index in self.indices(flats).items()
         }
+
+    def mask(self, flats: IntArray) -> BoolArray:
+        """Return which combinations meet the constraints.
+
+        Parameters
+        ----------
+        flats
+            Numbers of combinations, int64, shape (n,).
+
+        Returns
+        -------
+        ndarray of bool
+            Shape (n,); all true for a grid without constraints.
+
+        Raises
+        ------
+        ArgumentError
+            A number lies outside 0 to ``product - 1``.
+        """
+        inside = self._inside(flats)
+        met = np.ones(inside.shape, np.bool_)
+        columns = {name: self._column(name, inside) for name in self.constrained}
+        for constraint in self._conditions:
+            met &= constraint.holds(columns)
+        return met
 
     def require_at_most(self, limit: int = MAX_COMBINATIONS) -> None:
         """Refuse a grid that is larger than `limit`.
@@ -185,14 +258,30 @@ class Grid:
         axes = ", ".join(f"{name} ({len(self.values[name])})" for name in longest)
         raise ArgumentError(
             f"grid `{self.name}` has {self.size:,} combinations, "
-            f"more than --max-combinations {limit:,}; raise --max-combinations, "
-            f"or list fewer values "
-            f"(most values: {axes})"
+            f"more than --max-combinations {limit:,}; search a sample of them (--sample N), "
+            f"raise --max-combinations, or list fewer values (most values: {axes})"
         )
+
+    def _column(self, name: str, inside: IntArray) -> NDArray[Any]:
+        """Return one parameter's values."""
+        place = self.names.index(name)
+        stride, length = self.strides[place], self.shape[place]
+        if stride > _LARGEST:  # no number in an int64 array reaches the second value
+            return np.full(inside.shape, self.values[name][0])
+        above = inside // stride
+        column: NDArray[Any] = _as_array(self.values[name])[above - above // length * length]
+        return column
+
+    def _inside(self, flats: IntArray) -> IntArray:
+        """Return `flats` as int64 when all are combinations of the grid."""
+        found = np.asarray(flats, dtype=np.int64)
+        if found.size and (found.min() < 0 or int(found.max()) >= self.product):
+            raise self._outside(int(found.min() if found.min() < 0 else found.max()))
+        return found
 
     def _outside(self, flat: int) -> ArgumentError:
         return ArgumentError(
-            f"a combination of grid `{self.name}` is a number from 0 to {self.size - 1}, "
+            f"a combination of grid `{self.name}` is a number from 0 to {self.product - 1}, "
             f"got {flat}"
         )
 
@@ -211,9 +300,11 @@ def load_grid(
 ) -> Grid:
     """Return a strategy's named grid, or the grid that a YAML file or a mapping describes.
 
-    An entry of a file or mapping is a list of values, a single value, or ``{min, max, step}``;
-    the values are decimal numbers, never running float sums, and are put in increasing order.
-    Every parameter of the strategy needs an entry.
+    Every parameter of the strategy needs an entry: a single value, a list of values,
+    ``{min, max, step}``, ``{range: [min, max], step: s}``, or ``{values: [...]}``. The values are
+    decimal numbers, never running float sums, and are put in increasing order; a range ends at
+    the last step that does not pass its maximum. The key ``constraints`` takes one constraint or
+    a list of them (see `Grid`).
 
     Parameters
     ----------
@@ -228,7 +319,7 @@ def load_grid(
     ------
     ArgumentError
         There is no such grid or file, the file is no YAML mapping, a parameter is missing or
-        unknown, or a value breaks its parameter's rule.
+        unknown, a value breaks its parameter's rule, or a constraint cannot be read or met.
     """
     known = grid_names(strategy_parameters)
     if isinstance(spec, str) and spec in known:
@@ -241,9 +332,11 @@ def load_grid(
 
 def _build(name: str, entries: Mapping[str, object], parameters: Sequence[Parameter]) -> Grid:
     names = tuple(p.name for p in parameters)
-    _refuse_unknown(entries, names, name)
-    _refuse_missing(entries, names, name)
-    return Grid(name, {p.name: p.check_all(_expand(p, entries[p.name])) for p in parameters})
+    given = {key: entry for key, entry in entries.items() if key != _CONSTRAINTS}
+    _refuse_unknown(given, names, name, keys=(_CONSTRAINTS,))
+    _refuse_missing(given, names, name)
+    values = {p.name: p.check_all(_expand(p, given[p.name])) for p in parameters}
+    return Grid(name, values, texts_of(entries.get(_CONSTRAINTS, ())))
 
 
 def _expand(parameter: Parameter, entry: object) -> Iterable[object]:
@@ -252,15 +345,22 @@ def _expand(parameter: Parameter, entry: object) -> Iterable[object]:
         return entry
     if not isinstance(entry, dict):
         return (entry,)
-    if set(entry) != {"min", "max", "step"}:
-        raise ArgumentError(
-            f"`{parameter.name}` must be {_ENTRY}, got the keys {', '.join(map(str, entry))}"
-        )
-    for key, number in entry.items():
+    match entry:
+        case {"values": list() | tuple() as values} if len(entry) == 1:
+            return values
+        case {"min": low, "max": high, "step": step} if len(entry) == 3:
+            return _stepped(parameter, {"min": low, "max": high, "step": step})
+        case {"range": [low, high], "step": step} if len(entry) == 2:
+            return _stepped(parameter, {"min": low, "max": high, "step": step})
+    raise ArgumentError(f"`{parameter.name}` must be {_ENTRY}, got {entry!r}")
+
+
+def _stepped(parameter: Parameter, bounds: dict[str, Any]) -> tuple[float, ...]:
+    for key, number in bounds.items():
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ArgumentError(f"`{parameter.name}`: {key} must be a number, got {number!r}")
     try:
-        return decimal_range(entry["min"], entry["max"], entry["step"])
+        return decimal_range(bounds["min"], bounds["max"], bounds["step"])
     except ArgumentError as error:
         raise ArgumentError(f"`{parameter.name}`: {error}") from error
 
@@ -281,10 +381,12 @@ def _read(path: Path, known: Sequence[str]) -> Mapping[str, object]:
     return entries
 
 
-def _refuse_unknown(entries: Iterable[object], names: Sequence[str], grid: str) -> None:
+def _refuse_unknown(
+    entries: Iterable[object], names: Sequence[str], grid: str, keys: tuple[str, ...] = ()
+) -> None:
     unknown = [entry for entry in entries if entry not in names]
     if unknown:
-        hint = did_you_mean(str(unknown[0]), names)
+        hint = did_you_mean(str(unknown[0]), (*names, *keys))
         raise ArgumentError(
             f"grid `{grid}`: the strategy has no parameter {unknown[0]!r}{hint} "
             f"(it has {', '.join(names)})"

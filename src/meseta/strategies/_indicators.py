@@ -22,11 +22,13 @@ __all__ = [
     "Tightenings",
     "average_true_range",
     "exponential_average",
-    "first_defined",
+    "hull_average",
+    "hull_first",
     "relative_width",
     "tightening",
     "tightening_ratio",
     "true_range",
+    "weighted_average",
     "write_tightening",
 ]
 
@@ -165,7 +167,31 @@ def tightening(width: FloatArray, ratio: float, scaling: int, floor: float) -> F
     return out
 
 
-def first_defined(values: FloatArray) -> int:
-    """Return the first row that is not NaN, or the length when there is none."""
-    known = np.flatnonzero(~np.isnan(values))
-    return int(known[0]) if known.size else values.size
+@kernel
+def weighted_average(values: FloatArray, length: int) -> FloatArray:
+    """Return the mean with weights 1 to `length`, the newest heaviest; first after NaN ends."""
+    out = np.full_like(values, np.nan)
+    for t in range(length - 1, values.size):
+        total = 0.0
+        for k in range(length):
+            total += (k + 1) * values[t - length + 1 + k]
+        out[t] = total / (0.5 * length * (length + 1))
+    return out
+
+
+def hull_average(values: FloatArray, length: int) -> FloatArray:
+    """Return WMA(2 WMA(x, n // 2) - WMA(x, n), round(sqrt(n))), n = `length`, at least 2.
+
+    First defined at `hull_first(length)`. After A. Hull, whose averages these are.
+    """
+    quick = 2.0 * weighted_average(values, length // 2) - weighted_average(values, length)
+    return weighted_average(quick, _root(length))
+
+
+def hull_first(length: int) -> int:
+    """Return the first bar on which `hull_average` is defined."""
+    return length + _root(length) - 2
+
+
+def _root(length: int) -> int:
+    return math.floor(math.sqrt(length) + 0.5)
