@@ -1,6 +1,6 @@
 """Speed of the search for a strategy made of rules, beside a plain Numba loop over bars.
 
-    uv run python benchmarks/own_strategy.py           # some 100,000 combinations
+    uv run python benchmarks/own_strategy.py           # some 200,000 combinations
     uv run python benchmarks/own_strategy.py --quick   # a few thousand, for a look
 
 The strategy is `examples/donchian.py`: breakouts of a channel in both directions, reversed by
@@ -37,9 +37,9 @@ from meseta.walkforward import plan_phases
 BARS, WARMUP = 2665, 100
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "donchian.py"
 GRID = {
-    "channel": {"min": 4, "max": 200, "step": 4},
+    "channel": {"min": 5, "max": 200, "step": 1},
     "atr_period": {"min": 5, "max": 100, "step": 5},
-    "atr_multiplier": {"min": 0.2, "max": 20, "step": 0.2},
+    "atr_multiplier": {"min": 0.4, "max": 20, "step": 0.4},
 }
 QUICK = GRID | {"channel": [10, 20, 40, 80], "atr_period": [10, 40]}
 # Combinations that a thread of the plain loop takes at a time.

@@ -104,17 +104,36 @@ def accounts(draw, price, commissions=(0.0, 0.001, 0.05)):
 
 
 _PRICES = st.integers(4, 16)
+_WICKS = st.sampled_from([0, 0, 1, 2, 4])
+
+
+@st.composite
+def _next_to(draw, close):
+    """A bar that opens at or beside the last close."""
+    opened = max(3, close + draw(st.sampled_from([0, 0, 1, -1])))
+    closed = max(3, opened + draw(st.integers(-4, 4)))
+    high, low = max(opened, closed) + draw(_WICKS), min(opened, closed) - draw(_WICKS)
+    return opened, high, max(1, low), closed
+
+
+@st.composite
+def _anywhere(draw, close):
+    """A bar that has nothing to do with the last one."""
+    low, *inner, high = sorted(draw(_PRICES) for _ in range(4))
+    if draw(st.booleans()):
+        inner.reverse()
+    return inner[0], high, low, inner[1]
 
 
 @st.composite
 def tiny_bars(draw):
-    """A few bars on whole prices, so that nearly every comparison meets a tie."""
-    rows = []
-    for _ in range(draw(st.integers(4, 24))):
-        low, *inner, high = sorted(draw(_PRICES) for _ in range(4))
-        if draw(st.booleans()):
-            inner.reverse()
-        rows.append((inner[0], high, low, inner[1]))
+    """A few bars on whole prices, so that nearly every comparison meets a tie.
+
+    They follow each other, so that orders are met on the way, or they jump.
+    """
+    rows, kind = [(10, 11, 9, 10)], draw(st.sampled_from([_next_to, _anywhere]))
+    for _ in range(draw(st.integers(3, 23))):
+        rows.append(draw(kind(rows[-1][3])))
     return bars_of(rows)
 
 
@@ -133,7 +152,7 @@ def any_orders(draw, bars, shorts):
     count, close = len(bars), bars.close
     sides = [LONG, FLAT, SHORT] if shorts else [LONG, LONG, FLAT]
     side = draw(column(sides, count)).astype(np.int8)
-    offset = draw(column(st.integers(-3, 4), count))
+    offset = draw(column(draw(st.sampled_from([range(-3, 5), range(3)])), count))
     stop = np.maximum(close + side * offset, 1.0)
     kinds = draw(st.sampled_from([["stop"], ["market"], ["stop", "stop", "market"]]))
     market = draw(column(kinds, count)) == "market"

@@ -16,9 +16,17 @@ from meseta.account import Account
 from meseta.bars import load, pair
 from meseta.engine import Window
 from meseta.engine._reference import simulate
+from meseta.indicators import simple_average
 from meseta.search import Problem, SearchStore, candidates, levels_for, score, search
 from meseta.selection import Gates, PhaseTotals
-from meseta.strategies import find_strategy, load_grid, sample_grid
+from meseta.strategies import (
+    Parameter,
+    RuleStrategy,
+    find_strategy,
+    load_grid,
+    rule,
+    sample_grid,
+)
 from random_market import bars_of, walk_of
 
 FIELDS = ("is_pnl", "oos_pnl", "is_trades", "oos_trades", "is_maxdd", "oos_maxdd")
@@ -82,7 +90,7 @@ def world(
     warmup=0, sample=None,
 ):  # fmt: skip
     """A search of some bars, or of a random walk of 300 bars around 100."""
-    strategy = find_strategy(strategy)
+    strategy = find_strategy(strategy) if isinstance(strategy, str) else strategy
     rows = walk_of(11, 300, step=0.01, drift=0.12) if rows is None else rows
     points = load_grid(grid, strategy.parameters)
     return World(
@@ -157,6 +165,49 @@ TIED = {
         "atr_period == 5 or equity_price_method == 0",
     ]
 }
+# Strategies made of rules: resting stops, without a tightening.
+DONCHIAN = str(Path(__file__).resolve().parents[1] / "examples" / "donchian.py")
+DONCHIAN_GRID = {
+    "channel": [3, 8, 20],
+    "atr_period": [5, 12],
+    "atr_multiplier": [0.3, 1, 2, 3.5, 8],
+}
+
+
+@rule
+def dips(market, depth):
+    return market.low - depth * (market.high - market.low)
+
+
+@rule
+def rises(market, calm):
+    return np.concatenate((np.zeros(1, np.bool_), np.diff(market.close) > -calm))
+
+
+@rule
+def falls(market, slow, calm):
+    return simple_average(market.close, slow) > market.close + calm
+
+
+@rule
+def under(market, slow, width):
+    return simple_average(market.low, slow) - width
+
+
+LEAVING = RuleStrategy(
+    name="leaving",
+    parameters=(
+        Parameter("depth", -5, 5),
+        Parameter("calm", 0, 10),
+        Parameter("slow", 1, 50, "int"),
+        Parameter("width", 0, 50),
+    ),
+    enter=dips,
+    allow=rises,
+    leave=falls,
+    stop=under,
+)
+LEAVING_GRID = {"depth": [-1.2, -0.7], "calm": [0.2, 1], "slow": [3, 9], "width": [0.5, 2, 6]}
 CALM = Gates(min_efficiency=0.0, max_drawdown_to_profit=5.0, max_drawdown_to_in_sample=10.0)
 TICKS = walk_of(5, 300, step=0.012, tick=1.0, level=60.0, drift=0.1)
 WORLDS = {
@@ -240,6 +291,23 @@ WORLDS = {
         gates=CALM,
         sample=150,
     ),
+    "own": lambda: world(
+        DONCHIAN_GRID,
+        Account(capital=10_000, commission=0.0003, slippage=0.01),
+        strategy=DONCHIAN,
+        gates=CALM,
+    ),
+    "own tied": lambda: world(
+        DONCHIAN_GRID | {"constraints": "channel > 2 * atr_multiplier or atr_period == 5"},
+        Account(capital=104, cost_per_share=0.01),
+        strategy=DONCHIAN,
+        rows=walk_of(8, 300, step=0.01, tick=0.5),
+        gates=CALM,
+    ),
+    "own sampled": lambda: world(
+        DONCHIAN_GRID, Account(), strategy=DONCHIAN, gates=CALM, sample=20
+    ),
+    "own leaving": lambda: world(LEAVING_GRID, Account(), strategy=LEAVING, gates=CALM),
     "drawdowns": lambda: world(
         NARROW_GRID | {"atr_multiplier": [0.5, 1, 1.5, 2, 3, 4, 5, 6, 7]},
         Account(capital=5000),

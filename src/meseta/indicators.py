@@ -51,13 +51,23 @@ def average_true_range(market: Market, length: int) -> FloatArray:
 
 @kernel
 def highest(values: FloatArray, length: int) -> FloatArray:
-    """Return the largest of the last `length` values, first defined at `length - 1`."""
+    """Return the largest of the last `length` values, first defined at `length - 1`.
+
+    NaN where any of them is.
+    """
     out = np.full(values.size, np.nan)
-    for t in range(length - 1, values.size):
-        top = values[t - length + 1]
-        for k in range(t - length + 2, t + 1):
-            top = max(top, values[k])
-        out[t] = top
+    best, gap = 0, -1
+    for t in range(values.size):
+        if np.isnan(values[t]):
+            gap = t
+        if best <= t - length or np.isnan(values[best]):
+            best = max(t - length + 1, gap + 1)
+            for k in range(best + 1, t + 1):
+                best = k if values[k] >= values[best] else best
+        elif values[t] >= values[best]:
+            best = t
+        if t >= length - 1 and gap <= t - length:
+            out[t] = values[best]
     return out
 
 

@@ -16,22 +16,12 @@ from meseta.engine import Window
 from meseta.engine._chain import Levels
 from meseta.engine._entries import EntrySet, entry_tables, mark_entries
 from meseta.engine._exits import leave_table
-from meseta.engine._family import (
-    Ground,
-    Task,
-    exit_tables,
-    link,
-    pack,
-    search_family,
-    side_tables,
-    states_of,
-    walk_family,
-    words_of,
-)
+from meseta.engine._family import Task, pack, search_family, walk_family
 from meseta.engine._fast import costs_of
 from meseta.engine._marks import prepare_windows
 from meseta.engine._path import sides_of
 from meseta.engine._reference import simulate
+from meseta.engine._tables import Ground, exit_tables, link, side_tables, states_of, words_of
 from meseta.search._codes import needs_of
 from meseta.search._problem import LEVELS
 from meseta.search._walks import evaluate_tile, walk_rows

@@ -18,7 +18,7 @@ from meseta.search import SearchStore, candidates, score, search
 from meseta.search import _exhaustive as exhaustive
 from meseta.search import _problem as problem_module
 from meseta.search._tiles import TileResult, read_tile, write_tile
-from small_world import built, scored_in
+from small_world import fresh, scored_in
 
 
 @st.composite
@@ -164,7 +164,7 @@ def again(store, gates, **options):
 
 
 def test_only_a_damaged_tile_is_searched_again_and_told(tmp_path, small_tiles, counted):
-    problem, gates = built("plain")
+    problem, gates = fresh("plain")
     expected = outcome(tmp_path, problem, gates)
     tiles = [tile.name for tile in problem.tiles()]
     assert sorted(counted) == sorted(tiles)
@@ -186,7 +186,7 @@ def test_only_a_damaged_tile_is_searched_again_and_told(tmp_path, small_tiles, c
 
 
 def test_tiles_of_another_search_are_not_used(tmp_path, small_tiles, counted):
-    problem, gates = built("plain")
+    problem, gates = fresh("plain")
     outcome(tmp_path, problem, gates)
     dearer = replace(problem, account=replace(problem.account, cost_per_share=0.01))
     assert dearer.fingerprint() != problem.fingerprint()
@@ -196,8 +196,8 @@ def test_tiles_of_another_search_are_not_used(tmp_path, small_tiles, counted):
 
 
 def test_everything_that_decides_the_numbers_is_in_the_identity():
-    problem, _ = built("plain")
-    other = built("fractions").problem
+    problem, _ = fresh("plain")
+    other = fresh("fractions").problem
     changes = {
         "bars": other.bars,
         "grid": other.grid,
@@ -218,7 +218,7 @@ def test_everything_that_decides_the_numbers_is_in_the_identity():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_search_that_failed_goes_on_with_what_is_there(tmp_path, small_tiles, counted, threads):
-    problem, gates = built("plain")
+    problem, gates = fresh("plain")
     expected = outcome(tmp_path / "whole", problem, gates)
     counted.clear()
     store = SearchStore(tmp_path / "broken", problem)
@@ -242,7 +242,7 @@ def test_a_search_that_failed_goes_on_with_what_is_there(tmp_path, small_tiles, 
 
 
 def test_an_error_in_a_tile_is_raised_and_the_others_are_kept(tmp_path, small_tiles, monkeypatch):
-    problem, gates = built("plain")
+    problem, gates = fresh("plain")
     store = SearchStore(tmp_path, problem)
     fourth = problem.tiles()[3].name
     evaluate = exhaustive.evaluate_tile
@@ -261,7 +261,7 @@ def test_an_error_in_a_tile_is_raised_and_the_others_are_kept(tmp_path, small_ti
 
 
 def test_scoring_refuses_a_search_with_a_gap(tmp_path, small_tiles):
-    problem, gates = built("plain")
+    problem, gates = fresh("plain")
     outcome(tmp_path, problem, gates)
     store = SearchStore(tmp_path, problem)
     file = store.path(problem.tiles()[1])
@@ -276,7 +276,7 @@ def test_scoring_refuses_a_search_with_a_gap(tmp_path, small_tiles):
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
-    store = SearchStore(tmp_path, built("plain").problem)
+    store = SearchStore(tmp_path, fresh("plain").problem)
     left = tmp_path / ".family00000-sets00000.tile.0123456789ab.part"
     left.write_bytes(b"half")
     store.begin()

@@ -196,6 +196,8 @@ def test_no_candidate_at_all(tmp_path):
         ("tied", ("atr_multiplier", "atr_buy_multiplier")),
         ("tied", ("atr_period", "equity_price_method")),
         ("sampled", ("atr_multiplier", "atr_buy_multiplier")),
+        ("own", ("channel", "atr_multiplier")),
+        ("own tied", ("atr_period", "atr_multiplier")),
     ],
 )
 def test_lattice_counts_every_combination(name, axes, searched):
@@ -229,11 +231,13 @@ def test_the_number_of_threads_changes_nothing(name, threads):
     assert digest(name, threads=threads) == digest(name)
 
 
-@pytest.mark.parametrize("name", ["plain", "hundreds", "poor"])
+@pytest.mark.parametrize("name", ["plain", "hundreds", "poor", "both", "hull", "own"])
 @pytest.mark.parametrize("sets", [1, 2])
 def test_the_size_of_tiles_changes_nothing(name, sets, monkeypatch):
     before, tiles = digest(name), len(fresh(name).problem.tiles())
     monkeypatch.setattr(problem_module, "_SETS_PER_TILE", sets)
+    monkeypatch.setattr(problem_module, "_STOPS_PER_TILE", 3)
+    monkeypatch.setattr(problem_module, "_TILE", 10)
     assert len(fresh(name).problem.tiles()) > tiles
     assert digest(name, threads=2) == before
 

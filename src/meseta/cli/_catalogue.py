@@ -36,7 +36,7 @@ _Name = Annotated[
 
 def _strategies(name: _Name = None) -> None:
     """List the strategies, or one strategy's parameters and their limits."""
-    from meseta.strategies import find_strategy, strategies
+    from meseta.strategies import broken_strategies, find_strategy, strategies
 
     console = make_console()
     if name is not None:
@@ -55,6 +55,8 @@ def _strategies(name: _Name = None) -> None:
     ]
     heads = ("strategy", "parameters", "shorts", "second symbol", "TradeStation", "what it does")
     table(console, "", heads, rows, wrap=("what it does",))
+    for broken, why in broken_strategies().items():
+        make_console(stderr=True).print(f"{broken} cannot be used: {why}", markup=False)
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001

@@ -44,9 +44,12 @@ def _open(run: opt.RunArgument) -> None:
     folder = find_run(run)
     page = folder / "report.html"
     if not page.is_file():
-        from meseta.report import write_report
+        from meseta.report import write_comparison, write_report
+        from meseta.runs import RunFolder
 
         write_report(folder)
+        if RunFolder(folder).manifest().get("variants"):
+            write_comparison(folder)
     typer.echo(page)
     if not webbrowser.open(page.resolve().as_uri()):
         typer.echo("no browser could be opened; open the file yourself", err=True)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SEED",
+    "STOP",
     "WORDS",
     "Ladder",
     "Leave",
@@ -62,7 +63,10 @@ __all__ = [
     "fill_table",
     "leave_table",
     "left_rows",
+    "left_rows_at",
     "left_table",
+    "mixed",
+    "more_of",
 ]
 
 TRAIL, BREACH, CROSS, STOP = (REASONS.index(name) for name in ("trail", "breach", "cross", "stop"))
@@ -467,19 +471,19 @@ def fill_table(
             table[row, 7] = -np.inf
         more = np.uint64(0)
         if states.distinct:
-            more = _more(whole[row, 6], whole[row, 7])
-        one, two = _mixed(one, two, whole[row, 0], whole[row, 4], more)
+            more = more_of(whole[row, 6], whole[row, 7])
+        one, two = mixed(one, two, whole[row, 0], whole[row, 4], more)
     return one, two
 
 
 @inline
-def _more(state: Any, race: Any) -> Any:
+def more_of(state: Any, race: Any) -> Any:
     """Return what tells exits of equal bar and price apart."""
     return np.uint64(state) * _PRIME + np.uint64(race)
 
 
 @inline
-def _mixed(one: Any, two: Any, price: Any, bar: Any, more: Any) -> Any:
+def mixed(one: Any, two: Any, price: Any, bar: Any, more: Any) -> Any:
     """Take an exit into a fingerprint."""
     value = np.uint64(price) + np.uint64(bar) * _MIX + more
     one = (one ^ value) * _PRIME
@@ -493,26 +497,56 @@ def left_rows(
     leaves: Sequence[Leave],
     states: Sequence[States],
     slippage: float,
-    blank: FloatArray,
+    many: int,
 ) -> FloatArray:
     """Return for every row of a table the exit at the first close that leaves the position.
 
-    Rows without such a close, and positions that end on their entry bar, have an exit bar behind
-    every other: of two rows the earlier exit is the position's (`left_table`).
+    As `left_rows_at`; `many` is the number of rows, of which those after the ladders' are
+    positions that end on their entry bar.
     """
-    table = np.zeros_like(blank)
+    sizes = [ladder.entry.size for ladder in ladders]
+    rest = np.full(many - sum(sizes), NEVER)
+    side = np.repeat(np.arange(len(sizes) + 1), [*sizes, rest.size])
+    bars = np.concatenate([*(ladder.entry for ladder in ladders), rest])
+    return left_rows_at(sides, leaves, states, slippage, side, bars)
+
+
+def left_rows_at(
+    sides: tuple[Prices, ...],
+    leaves: Sequence[Leave],
+    states: Sequence[States],
+    slippage: float,
+    side: IntArray,
+    bar: IntArray,
+) -> FloatArray:
+    """Return rows for the exits at the first close that leaves a position.
+
+    Parameters
+    ----------
+    sides, leaves, states
+        By side.
+    slippage
+        Price units.
+    side, bar
+        Side and entry bar of each row, int64, shape (n,).
+
+    Returns
+    -------
+    ndarray
+        Shape (n, 8). Rows without such a close have an exit bar behind every other: of two rows
+        the earlier exit is the position's (`left_table`).
+    """
+    table = np.zeros((bar.size, WORDS))
     whole = table.view(np.int64)
     whole[:, 4] = NEVER + 1
-    at = 0
-    for own, ladder, leave, state in zip(sides, ladders, leaves, states, strict=True):
-        close = leave.close[ladder.entry]
-        there = np.flatnonzero(close < own.close.size - 1)
-        rows, bar = at + there, close[there] + 1
-        table[rows, 0] = own.open[bar] - slippage
-        table[rows, 1:4] = leave.marks[ladder.entry[there]]
-        whole[rows, 4], whole[rows, 5], whole[rows, 6] = bar, CROSS, bar + state.left
+    for number, (own, leave, state) in enumerate(zip(sides, leaves, states, strict=True)):
+        mine = np.flatnonzero((side == number) & (bar < own.close.size))
+        close = leave.close[bar[mine]]
+        rows, at = mine[close < own.close.size - 1], close[close < own.close.size - 1] + 1
+        table[rows, 0] = own.open[at] - slippage
+        table[rows, 1:4] = leave.marks[bar[rows]]
+        whole[rows, 4], whole[rows, 5], whole[rows, 6] = at, CROSS, at + state.left
         table[rows, 7] = -np.inf
-        at += ladder.entry.size
     return table
 
 
@@ -553,6 +587,6 @@ def left_table(
                 whole[k, word] = bits[row, word]
         more = np.uint64(0)
         if distinct:
-            more = _more(whole[k, 6], whole[k, 7])
-        one, two = _mixed(one, two, whole[k, 0], whole[k, 4], more)
+            more = more_of(whole[k, 6], whole[k, 7])
+        one, two = mixed(one, two, whole[k, 0], whole[k, 4], more)
     return one, two

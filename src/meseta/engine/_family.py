@@ -9,18 +9,10 @@ import numpy as np
 
 from meseta._numba import inline, kernel
 from meseta.engine._chain import code_of, walk_lanes
-from meseta.engine._entries import AT_OPEN, BAR, HALF, overlay
-from meseta.engine._exits import (
-    SEED,
-    States,
-    blank_table,
-    build_ladder,
-    fill_table,
-    leave_table,
-    left_rows,
-    left_table,
-)
+from meseta.engine._entries import HALF
+from meseta.engine._exits import SEED, fill_table, leave_table, left_rows, left_table
 from meseta.engine._lanes import LANES
+from meseta.engine._tables import link, words_of
 from meseta.engine._walk import walk_pairs
 from meseta.strategies._indicators import write_tightening
 
@@ -29,196 +21,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from meseta._types import BoolArray, FloatArray, IntArray
+    from meseta._types import FloatArray, IntArray
     from meseta.engine._chain import Levels
-    from meseta.engine._entries import EntryTables, Overlay
-    from meseta.engine._exits import Ladder, Leave
+    from meseta.engine._entries import EntryTables
     from meseta.engine._marks import Cuts
-    from meseta.engine._path import Prices
     from meseta.engine._settle import Costs
-    from meseta.strategies import Protection
+    from meseta.engine._tables import ExitTables, Ground
     from meseta.strategies._indicators import Tightenings
+
+__all__ = [
+    "Found",
+    "Task",
+    "found_of",
+    "pack",
+    "search_family",
+    "seen",
+    "walk_family",
+    "walk_found",
+]
 
 # Series whose tables are held at the same time for all shared parameter sets of a tile.
 _CHUNK = 32
 
-__all__ = [
-    "ExitTables",
-    "Ground",
-    "SideTables",
-    "Task",
-    "exit_tables",
-    "link",
-    "pack",
-    "search_family",
-    "side_tables",
-    "states_of",
-    "walk_family",
-    "words_of",
-]
-
-
-class Ground(NamedTuple):
-    """What every walk of a search stands on.
-
-    Parameters
-    ----------
-    sides
-        Own prices of longs, and of shorts where they are traded.
-    cuts, costs
-        Windows and account.
-    slippage
-        Price units per share.
-    reverses
-        Whether any position is reversed by an opposite order.
-    """
-
-    sides: tuple[Prices, ...]
-    cuts: Cuts
-    costs: Costs
-    slippage: float
-    reverses: bool = True
-
-    @property
-    def both(self) -> int | bool | None:
-        """The kind of strategy, as `walk_lanes` is told."""
-        if len(self.sides) == 1:
-            return None
-        return 1 if self.reverses else True
-
-
-def words_of(sides: tuple[Prices, ...]) -> int:
-    """Return the number of words of an event."""
-    return 4 if len(sides) == 1 else 8
-
-
-def states_of(modes: int, bars: int, *, turns: bool) -> tuple[States, States]:
-    """Return the states after exits of longs and of shorts.
-
-    Parameters
-    ----------
-    modes
-        1, or more when the strategy remembers that it was stopped out.
-    bars
-        Length of the series.
-    turns
-        Whether the entry of the close at which a position is left works too.
-    """
-    left, several = (-1 if turns else 0), modes > 1
-    shifts = [min(mode, modes - 1) * (bars + 1) for mode in (1, 2)]
-    return States(shifts[0], left, several), States(shifts[1], left, several)
-
-
-class SideTables(NamedTuple):
-    """What all tightening series of one stop distance share, for one side."""
-
-    ladder: Ladder
-    stops: Overlay
-
-
-def side_tables(
-    prices: Prices, way: int, guard: Protection, first: int, reached: BoolArray, least: float
-) -> SideTables:
-    """Build the tables of one protection.
-
-    Parameters
-    ----------
-    prices, way
-        The side, 1 for longs and -1 for shorts.
-    guard
-        Its protection, in the market's prices.
-    first
-        Earliest bar that may signal with it.
-    reached
-        Bars on which the side may be entered.
-    least
-        Smallest tightening factor of any series.
-    """
-    stop = way * guard.stop
-    ladder = build_ladder(prices, stop, first, reached, least, trailing=guard.trailing)
-    shield = guard.shield if guard.trailing else stop
-    return SideTables(ladder, overlay(shield, guard.trailing, prices, reached))
-
-
-@dataclass(frozen=True, slots=True)
-class ExitTables:
-    """One stop distance made ready for its walks.
-
-    Parameters
-    ----------
-    ladders, stops, leaves, states
-        By side.
-    blank
-        Table with the rows that do not depend on the tightening, shape (rows, 8).
-    """
-
-    ladders: tuple[Ladder, ...]
-    stops: tuple[Overlay, ...]
-    leaves: tuple[Leave, ...]
-    states: tuple[States, ...]
-    blank: FloatArray
-
-    @property
-    def leaves_early(self) -> bool:
-        """Whether any close leaves a position."""
-        return any(bool((leave.close < leave.close.size).any()) for leave in self.leaves)
-
-    def like(self, other: ExitTables) -> bool:
-        """Tell whether nothing but such closes differs."""
-        return all(a is b for a, b in zip(self.ladders, other.ladders, strict=True))
-
-
-def exit_tables(
-    tables: Sequence[SideTables],
-    leaves: tuple[Leave, ...],
-    states: tuple[States, States],
-    slippage: float,
-) -> ExitTables:
-    """Join the tables of both sides."""
-    ladders, stops = tuple(t.ladder for t in tables), tuple(t.stops for t in tables)
-    kept = states[: len(ladders)]
-    if len(ladders) > 1:
-        kept = tuple(state._replace(distinct=True) for state in kept)
-    return ExitTables(ladders, stops, leaves, kept, blank_table(ladders, stops, kept, slippage))
-
-
-@kernel
-def _link(
-    events: FloatArray, words: int, rows: tuple[IntArray, ...], stops: tuple[Overlay, ...],
-    base: tuple[int, ...], never: int,
-) -> None:  # fmt: skip
-    bits = events.view(np.int64).reshape(-1, words)
-    for k in range(bits.shape[0]):
-        e = bits[k, 3] & BAR
-        row = never
-        if e < rows[0].size:
-            side = 0 if events[words * k + 1] > 0.0 else len(rows) - 1
-            at_open = (bits[k, 3] >> AT_OPEN) & 1
-            stop = stops[side].at_open[e] if at_open else stops[side].on_way_up[e]
-            if stop >= 0:
-                row = base[2 * side + 1] + stop
-            elif rows[side][e] >= 0:
-                # Before the exit rule's first bar there is no row, and no chain comes here.
-                row = base[2 * side] + rows[side][e]
-        bits[k, 0] = ((bits[k, 0] >> HALF) << HALF) | row
-
-
-def link(entries: EntryTables, tables: ExitTables) -> EntryTables:
-    """Return a copy of the entry tables whose events lead to the rows of exit tables."""
-    events = entries.events.copy()
-    rows = tuple(ladder.row for ladder in tables.ladders)
-    sizes = [ladder.entry.size for ladder in tables.ladders]
-    stops = [each.bar.size for each in tables.stops]
-    base: list[int] = []
-    for side in range(len(rows)):
-        base += [sum(sizes[:side]), sum(sizes) + sum(stops[:side])]
-    words = 4 if len(rows) == 1 else 8
-    _link(events, words, rows, tables.stops, tuple(base), len(tables.blank) - 1)
-    return entries._replace(events=events)
-
 
 @inline
-def _seen(one: Any, two: Any, first: int, keys: Any, slots: IntArray, count: int) -> int:
+def seen(one: Any, two: Any, first: int, keys: Any, slots: IntArray, count: int) -> int:
     """Return the number given to a fingerprint before, or give it the number `count`."""
     place = np.int64(one & np.uint64(slots.size - 1))
     while slots[place] >= 0:
@@ -253,7 +80,7 @@ def _fill(
     return mixed
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """Exit tables found so far; arrays that kernels write to."""
 
     oos: NDArray[np.float32]
@@ -268,9 +95,33 @@ class _Found(NamedTuple):
     starts: IntArray
 
 
+def found_of(series: int, tables: int, sets: int, windows: int, blank: FloatArray) -> Found:
+    """Return room for what is found.
+
+    Parameters
+    ----------
+    series
+        Exits to be numbered by their tables.
+    tables, sets, windows
+        Most tables, and what each is walked from and through.
+    blank
+        A table with what all have in common, shape (rows, 8).
+    """
+    return Found(
+        np.empty((tables, sets, windows), np.float32),
+        np.empty((tables, sets, windows), np.uint32),
+        np.zeros(series, np.int64),
+        np.empty((tables, 3), np.uint64),
+        np.full(4 << (tables - 1).bit_length(), -1, np.int64),
+        np.zeros(2, np.int64),
+        np.repeat(blank[None], LANES, axis=0),
+        np.zeros(LANES, np.int64),
+    )
+
+
 @inline
-def _walk_found(
-    found: _Found, many: int, chosen: Any, entries: Any, close: Any, cuts: Any, costs: Any,
+def walk_found(
+    found: Found, many: int, chosen: Any, entries: Any, close: Any, cuts: Any, costs: Any,
     levels: Any, both: Any,
 ) -> None:  # fmt: skip
     """Walk the tables that are on their way."""
@@ -309,7 +160,7 @@ def _search(
     base: Any,
     left: Any,
     pick: Any,
-    found: _Found,
+    found: Found,
     entries: EntryTables,
     chosen: IntArray,
     cuts: Cuts,
@@ -328,21 +179,21 @@ def _search(
             one, two = _fill(sides, ladders, leaves, states, factor, slippage, found.lanes[lane])
         else:
             one, two = left_table(base[n], left, pick, states[0].distinct, found.lanes[lane])
-        found.table_of[k] = _seen(one, two, first[k], found.keys, found.slots, count)
+        found.table_of[k] = seen(one, two, first[k], found.keys, found.slots, count)
         if found.table_of[k] == count:
             found.starts[lane] = first[k]
             found.counts[0] = count + 1
             if lane == LANES - 1:
-                _walk_found(found, count + 1, chosen, entries, close, cuts, costs, levels, both)
+                walk_found(found, count + 1, chosen, entries, close, cuts, costs, levels, both)
 
 
 @kernel
 def _search_rest(
-    sides: Any, found: _Found, entries: EntryTables, chosen: IntArray, cuts: Cuts, costs: Costs,
+    sides: Any, found: Found, entries: EntryTables, chosen: IntArray, cuts: Cuts, costs: Costs,
     levels: Levels, both: Any,
 ) -> None:  # fmt: skip
     if found.counts[0] > found.counts[1]:
-        _walk_found(
+        walk_found(
             found, found.counts[0], chosen, entries, sides[0].close, cuts, costs, levels, both
         )
 
@@ -380,7 +231,7 @@ class _Search:
             entries, self.pick = _compact(entries, words_of(ground.sides))
             self.left = left_rows(
                 ground.sides, tables.ladders, tables.leaves, tables.states, ground.slippage,
-                blank,
+                len(blank),
             )[self.pick]  # fmt: skip
             blank = blank[self.pick]
         # Sets with the same entries are walked once.
@@ -390,17 +241,8 @@ class _Search:
         # kernels read the tables at this bar and check no bounds.
         cuts, bars = ground.cuts, ground.sides[0].close.size
         self.first = np.clip(task.first, cuts.windows[:, 0].min(), bars)
-        shape = (which.size, self.chosen.size, len(cuts.windows))
-        self.found = _Found(
-            np.empty(shape, np.float32),
-            np.empty(shape, np.uint32),
-            np.zeros(series.many, np.int64),
-            np.empty((which.size, 3), np.uint64),
-            np.full(4 << (which.size - 1).bit_length(), -1, np.int64),
-            np.zeros(2, np.int64),
-            np.repeat(blank[None], LANES, axis=0),
-            np.zeros(LANES, np.int64),
-        )
+        sizes = which.size, self.chosen.size, len(cuts.windows)
+        self.found = found_of(series.many, *sizes, blank)
 
     def walk(self, which: IntArray, base: FloatArray | None) -> None:
         """Walk some series; `base` holds their tables without the closes that leave early."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from meseta.engine._entries import EntrySet, entry_tables, mark_entries
 from meseta.engine._exits import SEED, fill_table, leave_table
-from meseta.engine._family import exit_tables, link, side_tables, states_of, words_of
 from meseta.engine._marks import prepare_windows
 from meseta.engine._path import sides_of
 from meseta.engine._settle import Costs
+from meseta.engine._tables import exit_tables, link, side_tables, states_of, words_of
 from meseta.engine._trades import REASONS, Report, Simulation, Trade, Window
 from meseta.engine._walk import TRADE_WORDS, walk_trades
 

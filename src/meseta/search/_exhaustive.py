@@ -128,6 +128,8 @@ def search(
             damaged.append(f"{store.path(tile).name} was damaged or foreign: searched again")
         todo.append(tile)
     tick(done, survivors)
+    if todo:
+        problem.prepare()
 
     def work(tile: Tile) -> int:
         result = evaluate_tile(problem, tile)

@@ -13,10 +13,10 @@ import numpy as np
 from meseta.engine._chain import Levels
 from meseta.engine._entries import EntrySet, EntryTables, entry_tables, mark_entries
 from meseta.engine._exits import leave_table
-from meseta.engine._family import Ground, SideTables, exit_tables, side_tables, states_of, words_of
 from meseta.engine._fast import costs_of
 from meseta.engine._marks import prepare_windows
 from meseta.engine._path import sides_of
+from meseta.engine._tables import Ground, SideTables, exit_tables, side_tables, states_of, words_of
 from meseta.errors import ArgumentError
 from meseta.search._parts import Part, Series, series_of
 from meseta.search._recent import Recent
@@ -24,13 +24,13 @@ from meseta.search._recent import Recent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from meseta._types import BoolArray, IntArray
+    from meseta._types import BoolArray, FloatArray, IntArray
     from meseta.account import Account
     from meseta.bars import Bars
     from meseta.engine import Window
-    from meseta.engine._exits import Leave
-    from meseta.engine._family import ExitTables
+    from meseta.engine._exits import Leave, States
     from meseta.engine._path import Prices
+    from meseta.engine._tables import ExitTables
     from meseta.selection import Gates
     from meseta.strategies import Grid, Protection, Strategy
     from meseta.strategies._separable import Study, Values
@@ -50,6 +50,8 @@ LEVELS = {
 _MOST_PHASES = 32
 # Entry sets in one tile: enough work to be worth a file, little enough to lose.
 _SETS_PER_TILE = 256
+# Stop distances in one tile where each has a single exit table.
+_STOPS_PER_TILE = 128
 # Combinations of a tile that covers several shared sets, and of a tile of a sample.
 _TILE, _SAMPLE_TILE = 1_000_000, 20_000
 # Which bars are entered at all is asked of every entry set up to this many; above it every bar
@@ -278,8 +280,7 @@ class Problem:
             self._side(*parts, first)
             for parts in zip(self.ground.sides, (1, -1), guards, self.reached, strict=False)
         ]
-        states = states_of(self.modes, len(self.bars), turns=self.strategy.turns)
-        return exit_tables(sides, self.leaves(context), states, self.account.slippage)
+        return exit_tables(sides, self.leaves(context), self.states, self.account.slippage)
 
     def _side(
         self, own: Prices, way: int, guard: Protection, reached: BoolArray, first: int
@@ -292,6 +293,41 @@ class Problem:
             (way, first, guard.trailing, digest.digest()),
             lambda: side_tables(own, way, guard, first, reached, least),
         )
+
+    @cached_property
+    def lone(self) -> bool:
+        """Whether a stop order rests that nothing tightens: one exit table for each distance.
+
+        A tile then covers many distances, which stand in the place of tightenings.
+        """
+        guards = self.study.protections(self._stop(0, 0))
+        return not self.strategy.factor and not any(guard.trailing for guard in guards)
+
+    def lone_stops(self, numbers: IntArray, context: int) -> tuple[FloatArray, IntArray]:
+        """Return some distances for `search_lone`: their stops and first bars.
+
+        Candidates for the stop in the sides' own prices, shape (distances, sides, N), and the
+        first bar that may signal with each.
+        """
+        stops = np.empty((numbers.size, len(self.ground.sides), len(self.bars)))
+        first = np.empty(numbers.size, np.int64)
+        for row, number in enumerate(numbers.tolist()):
+            p = self._stop(number, context)
+            for side, guard in enumerate(self.study.protections(p)[: stops.shape[1]]):
+                np.multiply(guard.stop, 1 if side == 0 else -1, out=stops[row, side])
+            first[row] = max(int(self.series.first[0]), self.study.exit_first(p))
+        return stops, first
+
+    def prepare(self) -> None:
+        """Compute what every tile needs, before threads ask for it at the same time."""
+        _ = self.ground, self.series, self.states, self.tiles()
+        if not self.lone:
+            _ = self.reached
+
+    @cached_property
+    def states(self) -> tuple[States, States]:
+        """States after exits."""
+        return states_of(self.modes, len(self.bars), turns=self.strategy.turns)
 
     @cached_property
     def modes(self) -> int:
@@ -308,18 +344,31 @@ class Problem:
     def _whole_tiles(self) -> list[Tile]:
         return [
             Tile(family, first, last, begin, min(begin + _SETS_PER_TILE, sets.size), number)
-            for family in range(self.stops.size)
+            for family in range(self._families)
             for first, last in self._spans()
             for number, (_, sets) in enumerate(self.rectangles(family, first))
             for begin in range(0, sets.size, _SETS_PER_TILE)
         ]
+
+    @property
+    def _families(self) -> int:
+        """Number of stop distances, or of groups of them."""
+        return -(-self.stops.size // _STOPS_PER_TILE) if self.lone else self.stops.size
+
+    def _exits(self, family: int) -> tuple[Part, IntArray, int]:
+        """Return a family's exits: their part of the grid, which of it, and what they add to."""
+        if self.lone:
+            begin = family * _STOPS_PER_TILE
+            last = min(begin + _STOPS_PER_TILE, self.stops.size)
+            return self.stops, np.arange(begin, last), 0
+        return self.factors, np.arange(self.factors.size), int(self.stops.offsets[family])
 
     def _spans(self) -> list[tuple[int, int]]:
         """Return runs of shared sets that one tile covers; one at a time under constraints."""
         many, step = self.contexts.size, 1
         if not self.grid.constrained:
             sets = min(self.entries.size, _SETS_PER_TILE)
-            step = max(1, _TILE // (self.factors.size * sets))
+            step = max(1, _TILE // (self._exits(0)[1].size * sets))
         return [(first, min(first + step, many)) for first in range(0, many, step)]
 
     def rectangles(self, family: int, context: int) -> list[tuple[IntArray, IntArray]]:
@@ -341,23 +390,20 @@ class Problem:
         return {}
 
     def _cut_blocks(self, family: int, context: int) -> list[tuple[IntArray, IntArray]]:
+        part, exits, base = self._exits(family)
         if not self.grid.constrained:
-            return [self._whole_block]
-        base = self.stops.offsets[family] + self.contexts.offsets[context]
-        exit_kind, exit_first = self._kinds(self.factors)
+            return [(exits, np.arange(self.entries.size))]
+        base += int(self.contexts.offsets[context])
+        exit_kind, exit_first = self._kinds(part)
         set_kind, set_first = self._kinds(self.entries)
-        flats = base + self.factors.offsets[exit_first][:, None] + self.entries.offsets[set_first]
+        flats = base + part.offsets[exit_first][:, None] + self.entries.offsets[set_first]
         allowed = self.grid.mask(flats.ravel()).reshape(flats.shape)
         patterns, pattern_of = np.unique(allowed, axis=0, return_inverse=True)
-        return [
-            (np.flatnonzero(pattern_of.ravel()[exit_kind] == k), np.flatnonzero(row[set_kind]))
-            for k, row in enumerate(patterns)
-            if row.any()
+        found = pattern_of.ravel()[exit_kind[exits]]
+        blocks = [
+            (exits[found == k], np.flatnonzero(row[set_kind])) for k, row in enumerate(patterns)
         ]
-
-    @cached_property
-    def _whole_block(self) -> tuple[IntArray, IntArray]:
-        return np.arange(self.factors.size), np.arange(self.entries.size)
+        return [(some, sets) for some, sets in blocks if some.size and sets.size]
 
     def _kinds(self, part: Part) -> tuple[IntArray, IntArray]:
         """Return which combinations of a part the constraints cannot tell apart.
@@ -413,8 +459,10 @@ class Problem:
         """Return where in `TileResult.table_of` each exit set of a tile stands."""
         if self.flats is not None:
             return np.arange(tile.last_set - tile.first_set)
-        series = self.series.member[self.block(tile)[0]]
-        shifts = np.arange(tile.last_context - tile.first_context) * self.series.kinds.many
+        exits, many = self.block(tile)[0], self.series.kinds.many
+        series = np.arange(exits.size) if self.lone else self.series.member[exits]
+        many = exits.size if self.lone else many
+        shifts = np.arange(tile.last_context - tile.first_context) * many
         return (shifts[:, None] + series).ravel()
 
     def exit_offsets(self, tile: Tile) -> IntArray:
@@ -422,9 +470,8 @@ class Problem:
         if self.flats is not None:
             return self.sample(tile)["flat"]
         shared: IntArray = self.contexts.offsets[tile.first_context : tile.last_context]
-        exits: IntArray = (
-            self.factors.offsets[self.block(tile)[0]] + self.stops.offsets[tile.family]
-        )
+        part, _, base = self._exits(tile.family)
+        exits: IntArray = part.offsets[self.block(tile)[0]] + base
         return (shared[:, None] + exits).ravel()
 
     def set_offsets(self, tile: Tile) -> IntArray:

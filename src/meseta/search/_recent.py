@@ -30,18 +30,27 @@ class Recent(Generic[T]):
         self.kept: OrderedDict[Hashable, T] = OrderedDict()
         self.bytes = 0
         self.lock = threading.Lock()
+        self.building: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, build: Callable[[], T]) -> T:
-        """Return what is kept under `key`, or build it; two threads may build the same."""
+        """Return what is kept under `key`, or build it; other threads wait for it."""
         with self.lock:
             if key in self.kept:
                 self.kept.move_to_end(key)
                 return self.kept[key]
-        made = build()
-        with self.lock:
-            if key not in self.kept:
-                self.kept[key] = made
-                self.bytes += self.size_of(made)
-            while self.bytes > self.most and len(self.kept) > 1:
-                self.bytes -= self.size_of(self.kept.popitem(last=False)[1])
+            turn = self.building.setdefault(key, threading.Lock())
+        with turn:
+            with self.lock:
+                if key in self.kept:
+                    return self.kept[key]
+            made = build()
+            with self.lock:
+                self._keep(key, made)
         return made
+
+    def _keep(self, key: Hashable, made: T) -> None:
+        self.building.pop(key, None)
+        self.kept[key] = made
+        self.bytes += self.size_of(made)
+        while self.bytes > self.most and len(self.kept) > 1:
+            self.bytes -= self.size_of(self.kept.popitem(last=False)[1])

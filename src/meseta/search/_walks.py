@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta.engine._family import Task, link, pack, search_family, walk_family
+from meseta.engine._family import Task, pack, search_family, walk_family
+from meseta.engine._lone import search_lone
+from meseta.engine._tables import link
 from meseta.search._tiles import TileResult
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ def evaluate_tile(problem: Problem, tile: Tile) -> TileResult:
         every = np.arange(tile.last_set - tile.first_set)
         oos, codes = pack(_walk_sample(problem, tile, every)[0], problem.kernel_levels)
         return TileResult(oos[:, None], codes[:, None], every)
+    if problem.lone:
+        return _joined(_walk_lone(problem, tile))
     exits, sets = problem.block(tile)
     which = np.unique(problem.series.member[exits])
     tasks = [
@@ -43,12 +47,35 @@ def evaluate_tile(problem: Problem, tile: Tile) -> TileResult:
     found = search_family(
         problem.ground, tasks, problem.series.kinds, which, problem.kernel_levels
     )
+    return _joined(found)
+
+
+def _joined(found: list[tuple[NDArray[np.float32], NDArray[np.uint32], IntArray]]) -> TileResult:
+    """Join what several shared sets found; their tables are numbered on."""
     shifts = np.cumsum([0, *(len(part[0]) for part in found)])
     return TileResult(
         np.concatenate([part[0] for part in found]),
         np.concatenate([part[1] for part in found]),
         np.concatenate([part[2] + shift for part, shift in zip(found, shifts, strict=False)]),
     )
+
+
+def _walk_lone(
+    problem: Problem, tile: Tile
+) -> list[tuple[NDArray[np.float32], NDArray[np.uint32], IntArray]]:
+    """Search a tile of a strategy without a tightening."""
+    exits, sets = problem.block(tile)
+    return [
+        search_lone(
+            problem.ground,
+            *problem.lone_stops(exits, context),
+            problem.leaves(context),
+            problem.states,
+            problem.entry_tables(context, sets.tolist()),
+            problem.kernel_levels,
+        )
+        for context in range(tile.first_context, tile.last_context)
+    ]
 
 
 def walk_rows(
@@ -76,15 +103,18 @@ def walk_rows(
     # the constraints left out of the tile leads to no table of its own.
     used = np.unique(problem.members(tile))
     series = used[np.unique(table_of[used], return_index=True)[1]][tables]
-    context, series = np.divmod(series, problem.series.kinds.many)
-    numbers = problem.block(tile)[1].tolist()
+    exits, numbers = problem.block(tile)
+    many = exits.size if problem.lone else problem.series.kinds.many
+    context, series = np.divmod(series, many)
+    family = exits[series] if problem.lone else np.full(series.size, tile.family)
+    series = np.zeros_like(series) if problem.lone else series
     totals, prints = _room(problem, tables.size)
-    for each in np.unique(context):
-        number = tile.first_context + int(each)
-        rows = np.flatnonzero(context == each)
-        entries = problem.entry_tables(number, numbers)
+    for each, stop in np.unique(np.column_stack((context, family)), axis=0).tolist():
+        number = tile.first_context + each
+        rows = np.flatnonzero((context == each) & (family == stop))
+        entries = problem.entry_tables(number, numbers.tolist())
         pairs = series[rows], sets[rows]
-        totals[rows], prints[rows] = _walk(problem, tile, number, entries, pairs)
+        totals[rows], prints[rows] = _walk(problem, stop, number, entries, pairs)
     return totals, prints
 
 
@@ -100,22 +130,21 @@ def _walk_sample(problem: Problem, tile: Tile, which: IntArray) -> Walked:
             series = problem.series.member[sample["exit"][which[rows]]]
             entries = problem.build_entries(int(context), sets.tolist())
             pairs = series, place.ravel()
-            walked = _walk(problem, tile, int(context), entries, pairs)
+            walked = _walk(problem, tile.family, int(context), entries, pairs)
             totals[rows], prints[rows] = walked
     return totals, prints
 
 
 def _walk(
     problem: Problem,
-    tile: Tile,
+    family: int,
     context: int,
     entries: EntryTables,
     pairs: tuple[IntArray, IntArray],
 ) -> Walked:
     """Walk pairs of series and entry set of one family and shared set, in any order."""
     order = np.argsort(pairs[0], kind="stable")
-    tables = problem.exit_tables(tile.family, context)
-    first = problem.exit_first(tile.family, context)
+    tables, first = problem.exit_tables(family, context), problem.exit_first(family, context)
     made, found = walk_family(
         problem.ground, tables, problem.series.kinds, first, link(entries, tables),
         (pairs[0][order], pairs[1][order]),
