@@ -53,7 +53,7 @@ _SETS_PER_TILE = 256
 # Stop distances in one tile where each has a single exit table.
 _STOPS_PER_TILE = 128
 # Combinations of a tile that covers several shared sets, and of a tile of a sample.
-_TILE, _SAMPLE_TILE = 1_000_000, 20_000
+_TILE, _SAMPLE_TILE = 300_000, 20_000
 # Which bars are entered at all is asked of every entry set up to this many; above it every bar
 # inside the windows counts as one.
 _MOST_ASKED = 50_000
