@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,6 +70,22 @@ class TestExpanded:
         assert re.search(r"^atr_d_ls +400 +576 +8 ", made.out, re.MULTILINE)
         assert re.search(r"^atr_d_l +288 +288 +7 ", made.out, re.MULTILINE)
         assert "Note: atr_d_l: the grid has 288 combinations, no more than the sample" in made.out
+
+    def test_pages_that_are_missing_are_written_when_asked_for(
+        self,
+        expanded: tuple[Path, Printed],
+        meseta: Call,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("webbrowser.open", lambda _page: True)
+        copy = tmp_path / "copy"
+        shutil.copytree(expanded[0], copy)
+        for page in ("report.html", "comparison.html"):
+            (copy / page).unlink()
+        assert meseta("report", "open", copy).code == 0
+        for page in ("report.html", "comparison.html"):
+            assert (copy / page).stat().st_size > 10_000
 
     def test_the_result_says_that_it_is_a_sample(self, expanded: tuple[Path, Printed]) -> None:
         _, made = expanded

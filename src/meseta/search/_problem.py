@@ -50,6 +50,8 @@ LEVELS = {
 _MOST_PHASES = 32
 # Entry sets in one tile: enough work to be worth a file, little enough to lose.
 _SETS_PER_TILE = 256
+# On long series fewer, so that the entry tables of a tile stay below some bytes.
+_BLOCK_BYTES = 150e6
 # Stop distances in one tile where each has a single exit table.
 _STOPS_PER_TILE = 128
 # Combinations of a tile that covers several shared sets, and of a tile of a sample.
@@ -221,8 +223,8 @@ class Problem:
         else:
             reached = np.zeros(shape, np.bool_)
             for context in range(self.contexts.size):
-                for first in range(0, self.entries.size, _SETS_PER_TILE):
-                    last = min(first + _SETS_PER_TILE, self.entries.size)
+                for first in range(0, self.entries.size, self._sets):
+                    last = min(first + self._sets, self.entries.size)
                     made = self.entry_tables(context, range(first, last))
                     mark_entries(made.events, words_of(sides), reached)
         reached[:, : min(window.start for window in self.windows) + 1] = False
@@ -343,12 +345,18 @@ class Problem:
     @cached_property
     def _whole_tiles(self) -> list[Tile]:
         return [
-            Tile(family, first, last, begin, min(begin + _SETS_PER_TILE, sets.size), number)
+            Tile(family, first, last, begin, min(begin + self._sets, sets.size), number)
             for family in range(self._families)
             for first, last in self._spans()
             for number, (_, sets) in enumerate(self.rectangles(family, first))
-            for begin in range(0, sets.size, _SETS_PER_TILE)
+            for begin in range(0, sets.size, self._sets)
         ]
+
+    @property
+    def _sets(self) -> int:
+        """Entry sets in one tile."""
+        most = int(_BLOCK_BYTES / (8 * words_of(self.ground.sides) * len(self.bars)))
+        return max(1, min(_SETS_PER_TILE, most))
 
     @property
     def _families(self) -> int:
@@ -367,7 +375,7 @@ class Problem:
         """Return runs of shared sets that one tile covers; one at a time under constraints."""
         many, step = self.contexts.size, 1
         if not self.grid.constrained:
-            sets = min(self.entries.size, _SETS_PER_TILE)
+            sets = min(self.entries.size, self._sets)
             step = max(1, _TILE // (self._exits(0)[1].size * sets))
         return [(first, min(first + step, many)) for first in range(0, many, step)]
 
