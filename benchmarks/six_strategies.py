@@ -5,12 +5,13 @@
     uv run python benchmarks/six_strategies.py --limit 1000000     # about a million of each
     uv run python benchmarks/six_strategies.py --hundred-million   # 99.5 million of atr_d_ls
 
-For each strategy, with the whole of ts_coarse and with the part of phase1_slim that is left when
-the longest lists are cut to at most 20 million combinations: seconds of a search with its tile
-files, combinations x phases per second, the time of a walk (one combination over one phase) of
-the plain kernel in `bar_by_bar.py` on a random sample, the ratio with both on all threads (the
-kernel's walks are independent, so its time is divided by the threads), for how many of the
-sampled windows all six totals agree, and a hash of the search's results.
+For each strategy, with the whole of ts_coarse and with a piece of phase1_slim of at most 20
+million combinations (fewer stop distances and Hull lengths, then less of the longest lists):
+seconds of a search with its tile files, combinations x phases per second, the time of a walk
+(one combination over one phase) of the plain kernel in `bar_by_bar.py` on a random sample, the
+ratio with both on all threads (the kernel's walks are independent, so its time is divided by the
+threads), for how many of the sampled windows all six totals agree, and a hash of the search's
+results.
 
 Data: sample:nasdaq, 2008-05-30 to 2018-12-31 (2,665 bars, ten years and a warm-up); the dual
 strategies trade sample:nasdaq-3x with sample:nasdaq as the second symbol. The four phases of ten
@@ -102,7 +103,7 @@ def problem_of(name: str, grid: str | dict[str, object], limit: int | None = Non
     values = {n: list(v) for n, v in load_grid(grid, strategy.parameters).values.items()}
     if limit is not None:
         kept = {parameter.name for parameter in strategy.parameters if parameter.kind == "choice"}
-        cut_to(values, limit, kept)
+        cut_to(values, limit, kept, {*strategy.shared, *strategy.stop})
     return Problem(
         bars=bars,
         strategy=strategy,
@@ -115,11 +116,17 @@ def problem_of(name: str, grid: str | dict[str, object], limit: int | None = Non
     )
 
 
-def cut_to(values: dict[str, list[float]], limit: int, kept: set[str]) -> None:
-    """Drop values of the longest lists, those in `kept` last, until at most `limit` are left."""
+def cut_to(values: dict[str, list[float]], limit: int, kept: set[str], first: set[str]) -> None:
+    """Drop values until at most `limit` combinations are left.
+
+    Those of the stop's distance and of shared parameters go first, so that what is left is a
+    piece of the whole grid and not a coarser one: each distance meets as many entries and
+    tightenings as in the whole. Then the longest lists, those in `kept` last.
+    """
     while math.prod(map(len, values.values())) > max(limit, 1):
         open_lists = [name for name, listed in values.items() if len(listed) > 1]
-        names = [name for name in open_lists if name not in kept] or open_lists
+        names = [name for name in open_lists if name in first]
+        names = names or [name for name in open_lists if name not in kept] or open_lists
         values[max(names, key=lambda name: len(values[name]))].pop()
 
 
@@ -235,7 +242,7 @@ def main() -> None:
     names = [name for name in STRATEGIES if options.only in {None, name}]
     jobs = [(name, "ts_coarse", "ts_coarse", limit) for name in names]
     if limit is None:
-        jobs += [(name, "part of slim", "phase1_slim", PART) for name in names]
+        jobs += [(name, "piece of slim", "phase1_slim", PART) for name in names]
     if options.hundred_million:
         jobs.append(("atr_d_ls", "99.5 M", HUNDRED_MILLION, None))
     rows = []
