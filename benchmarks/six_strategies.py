@@ -21,12 +21,9 @@ years of history, no vault, capital 100,000.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -37,10 +34,11 @@ import meseta as ms
 from bar_by_bar import market_of, points_of, simulate_points
 from meseta.bars import pair
 from meseta.engine import backtest
-from meseta.search import Problem, SearchStore, levels_for, search, thread_count
+from meseta.search import Problem, levels_for, thread_count
 from meseta.selection import Gates
 from meseta.strategies import find_strategy, load_grid
 from meseta.walkforward import plan_phases
+from search import timed_search
 
 BARS = 2665
 WARMUP = 100
@@ -128,20 +126,6 @@ def cut_to(values: dict[str, list[float]], limit: int, kept: set[str], first: se
         names = [name for name in open_lists if name in first]
         names = names or [name for name in open_lists if name not in kept] or open_lists
         values[max(names, key=lambda name: len(values[name]))].pop()
-
-
-def timed_search(problem: Problem, threads: int) -> tuple[float, str]:
-    """Return the seconds of a whole search with its tile files, and a hash of every result."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = SearchStore(Path(folder), problem)
-        began = time.perf_counter()
-        search(problem, store, threads=threads, required=3, gates=Gates())
-        seconds = time.perf_counter() - began
-        digest = hashlib.sha256()
-        for tile in problem.tiles():
-            result = store.require(tile)
-            digest.update(result.oos.tobytes() + result.codes.tobytes())
-    return seconds, digest.hexdigest()
 
 
 def plain(

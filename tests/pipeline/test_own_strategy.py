@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tiny_run import SMALL, frame, options
 
+from meseta.errors import RunError
 from meseta.pipeline import rescore, run
 from meseta.runs import RunFolder
 
@@ -58,3 +59,11 @@ def test_its_variants_have_theirs(own, tmp_path):
         "phase5_refine_ATR-D-v1.5-L",
     }
     assert RunFolder(result.folder).finished()
+
+
+def test_a_file_that_was_edited_is_another_search(own, tmp_path):
+    result = run(options(tmp_path / "out", **own()))
+    with (tmp_path / "own.py").open("a") as file:
+        file.write("\n# another thought\n")
+    with pytest.raises(RunError, match=r"other contents of the strategy's file; .*--force"):
+        rescore(result.folder)

@@ -135,7 +135,8 @@ class Job:
             The folder's search was another one.
         """
         old, new = identity_of(self.folder), json.loads(json.dumps(self.plan.problem.identity()))
-        differ = [name for name in new if old.get(name) != new[name]]
+        said = {"source": "contents of the strategy's file"}
+        differ = [said.get(name, name) for name in new if old.get(name) != new[name]]
         if differ:
             raise RunError(
                 f"{self.folder.path} was searched with other {', '.join(differ)}; use the same "
