@@ -22,7 +22,14 @@ from meseta.search import (
 )
 from meseta.search import search as _search
 from meseta.selection import Gates, Plateaus, find_plateaus
-from meseta.strategies import MAX_COMBINATIONS, Grid, find_strategy, load_grid, sample_grid
+from meseta.strategies import (
+    MAX_COMBINATIONS,
+    Grid,
+    find_separable,
+    find_strategy,
+    load_grid,
+    sample_grid,
+)
 from meseta.vault import split_vault
 from meseta.walkforward import PhasePlan, plan_phases
 
@@ -229,7 +236,7 @@ def search_phases(
     True
     """
     series = _series(bars, bars2, allow_dropped=allow_dropped)
-    kind, rules = find_strategy(strategy), gates or Gates()
+    kind, rules = find_separable(strategy), gates or Gates()
     points = load_grid(grid, kind.parameters)
     flats = None
     if sample is not None and sample < points.size:

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meseta.account import Contract
 from meseta.engine import Simulation, Window, backtest
 from meseta.strategies import LONG, SHORT
 from random_market import accounts, markets, windows
@@ -88,6 +89,21 @@ class StrategyContract:
     def test_engines_make_the_same_trades(self, data):
         scene = self.drawn(data)
         agree(self.run(scene, "reference"), self.run(scene))
+
+    @given(st.data())
+    @settings(max_examples=EXAMPLES)
+    def test_the_loop_over_bars_makes_the_same_trades(self, data):
+        scene = self.drawn(data)
+        looped = backtest(
+            scene.bars,
+            self.strategy,
+            scene.values,
+            scene.window,
+            scene.account,
+            warmup=scene.warmup,
+            contract=Contract(),
+        )
+        agree(self.run(scene, "reference"), looped)
 
     @given(st.data(), ENGINES)
     @settings(max_examples=EXAMPLES)

@@ -90,7 +90,8 @@ def told(simulation):
 
 
 def test_every_reason_is_known():
-    assert REASONS == ("trail", "breach", "end", "cross", "reverse", "stop")
+    assert REASONS[:6] == ("trail", "breach", "end", "cross", "reverse", "stop")
+    assert REASONS[6:] == ("limit", "exit", "boundary")
 
 
 # Section 2: orders and fills.

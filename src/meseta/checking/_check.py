@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meseta.checking._checks import Find
     from meseta.checking._compare import Difference
     from meseta.checking._examples import Example
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy as Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Failure", "Finding", "check_strategy"]

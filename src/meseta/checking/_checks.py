@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meseta.checking._examples import Example
     from meseta.engine import Simulation
     from meseta.engine._backtest import Engine
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy as Strategy
 
 __all__ = ["Find", "computes", "engines_agree", "no_look_ahead", "repeats", "simulated"]
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from meseta._types import BoolArray
     from meseta.bars import Bars
-    from meseta.strategies import Orders, Protection, Rules, Strategy
+    from meseta.strategies import Orders, Protection, Rules
+    from meseta.strategies import SeparableStrategy as Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Difference", "decisions", "first_difference"]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meseta._types import FloatArray
-    from meseta.strategies import Parameter, Strategy
+    from meseta.strategies import Parameter
+    from meseta.strategies import SeparableStrategy as Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Example", "draw_values", "examples_of", "smooth_market"]

@@ -14,7 +14,7 @@ from meseta.engine import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy as Strategy
 
 __all__ = ["forgets", "history_examples"]
 

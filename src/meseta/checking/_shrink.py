@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from meseta.checking._checks import Find
     from meseta.checking._compare import Difference
     from meseta.checking._examples import Example
-    from meseta.strategies import Parameter, Strategy
+    from meseta.strategies import Parameter
+    from meseta.strategies import SeparableStrategy as Strategy
 
 __all__ = ["shrink"]
 

@@ -17,7 +17,7 @@ from meseta.strategies import Grid
 
 if TYPE_CHECKING:
     from meseta._types import FloatArray
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy as Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Searched", "problem_of", "searched_totals", "tables_agree"]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from meseta.engine._fast import simulate_fast
+from meseta.engine._plays import play_of
 from meseta.engine._reference import simulate
+from meseta.engine._schedule import Switch, simulate_schedule
 from meseta.errors import ArgumentError
+from meseta.strategies import SeparableStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from meseta.account import Account
+    from meseta.account import Account, Contract
     from meseta.bars import Bars
     from meseta.engine._trades import Simulation, Window
     from meseta.strategies import Strategy
@@ -30,6 +33,7 @@ def backtest(
     *,
     warmup: int = 100,
     engine: Engine = "fast",
+    contract: Contract | None = None,
 ) -> Simulation:
     """Trade one parameter set over one window.
 
@@ -48,7 +52,11 @@ def backtest(
     warmup
         Bars from the start of the data without a signal.
     engine
-        `fast` walks the search's tables, `reference` every bar; both give the same trades.
+        `fast` walks the search's tables (of a kernel strategy, a compiled loop over bars),
+        `reference` every bar in plain Python; both give the same trades.
+    contract
+        What is traded; by default shares. Tables know no contracts, so that with one given
+        separable strategies are traded by the compiled loop too.
 
     Returns
     -------
@@ -64,7 +72,13 @@ def backtest(
         raise ArgumentError(f"`engine` must be 'fast' or 'reference', got {engine!r}")
     if warmup < 0:
         raise ArgumentError(f"`warmup` must be zero or more bars, got {warmup!r}")
-    window.require_inside(len(bars))
-    rules = strategy.rules(bars, values, warmup)
-    run = simulate_fast if engine == "fast" else simulate
-    return run(bars, rules, window, account)
+    start, split, stop = window.require_inside(len(bars))
+    if isinstance(strategy, SeparableStrategy) and contract is None:
+        rules = strategy.rules(bars, values, warmup)
+        run = simulate_fast if engine == "fast" else simulate
+        return run(bars, rules, window, account)
+    switches = [Switch(start, play_of(strategy, bars, values, warmup))]
+    made = simulate_schedule(
+        bars, switches, stop, account, contract, split=split, reference=engine == "reference"
+    )
+    return made.made

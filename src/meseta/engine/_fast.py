@@ -103,6 +103,7 @@ def report_of(
     close: FloatArray,
     window: Window,
     account: Account,
+    point_value: float = 1.0,
 ) -> Report:
     """Sum both sides of a window from its trades and its marked equity."""
     start, split, _ = window
@@ -115,7 +116,8 @@ def report_of(
     for trade in trades[len(before) :]:
         final = final + trade.pnl
     for trade in across:
-        total = total + (close[split - 1] - trade.fill) * trade.dir * trade.shares
+        gain = (close[split - 1] - trade.fill) * trade.dir * trade.shares
+        total = total + gain * point_value
     is_pnl = float(total - account.capital)
     return Report(
         is_pnl=is_pnl,

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "Report", "Simulation", "Trade", "Window"]
 
-REASONS = ("trail", "breach", "end", "cross", "reverse", "stop")
+REASONS = (
+    "trail", "breach", "end", "cross", "reverse", "stop", "limit", "exit", "boundary",
+)  # fmt: skip
 
 
 class Window(NamedTuple):
@@ -42,7 +44,8 @@ class Trade(NamedTuple):
     `fill` and `exit` are prices after slippage, `dir` is 1 for long and -1 for short, `pnl` is
     money after `costs`. `reason` is one of `REASONS`: the trailing stop, the open after a close
     through the final stop, the window's end, a signal to leave, a filled entry order of the
-    other direction, or the resting stop order.
+    other direction, the resting stop order, a limit order, an order to leave at the market, or
+    the change to another parameter set.
     """
 
     entry_bar: int

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from meseta.config import RunConfig
 from meseta.errors import ArgumentError
-from meseta.strategies import Grid, find_strategy, grid_names, load_grid
+from meseta.strategies import Grid, find_separable, grid_names, load_grid
 
 if TYPE_CHECKING:
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy as Strategy
 
 __all__ = ["Variant", "file_name", "fitting_axes", "run_name", "variants_of"]
 
@@ -42,7 +42,7 @@ def run_name(config: RunConfig) -> str:
         return config.name
     data = Path(config.bars.replace("sample:", "")).name.split(".")[0] or "stdin"
     grid = config.grid if isinstance(config.grid, str) else "grid"
-    name = find_strategy(config.strategy).name
+    name = find_separable(config.strategy).name
     return file_name(f"{name}-{data}-{Path(grid).stem}".replace("-.", "-"))
 
 
@@ -72,7 +72,7 @@ def variants_of(config: RunConfig, strategy: Strategy, grid: Grid) -> tuple[Vari
     found = []
     for name in strategy.expands:
         try:
-            found.append(_variant(config, strategy, grid, find_strategy(name)))
+            found.append(_variant(config, strategy, grid, find_separable(name)))
             if config.sample is None:
                 found[-1].grid.require_at_most(config.max_combinations)
         except ArgumentError as error:

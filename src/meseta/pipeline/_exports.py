@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meseta.selection import Plateaus
-    from meseta.strategies import Grid, Strategy
+    from meseta.strategies import Grid, SeparableStrategy
 
 __all__ = ["range_files", "why_not_exported", "write_range_files"]
 
 
-def why_not_exported(strategy: Strategy) -> str | None:
+def why_not_exported(strategy: SeparableStrategy) -> str | None:
     """Return why a strategy has no range files, or None when it has."""
     if not strategy.tradestation_name:
         return f"no files for TradeStation: {strategy.name} has no name there"
@@ -34,7 +34,7 @@ def why_not_exported(strategy: Strategy) -> str | None:
 
 
 def write_range_files(
-    folder: Path, prefix: str, plateaus: Plateaus, strategy: Strategy, grid: Grid
+    folder: Path, prefix: str, plateaus: Plateaus, strategy: SeparableStrategy, grid: Grid
 ) -> tuple[dict[str, Any], list[str]]:
     """Write a range file for each plateau, in place of those of an earlier run.
 
@@ -70,7 +70,7 @@ def write_range_files(
     return plateaus.to_dict(ranges=ranges, exports=exports), warnings
 
 
-def range_files(strategy: Strategy, plateaus: dict[str, Any]) -> list[RangeFile]:
+def range_files(strategy: SeparableStrategy, plateaus: dict[str, Any]) -> list[RangeFile]:
     """Return the range files that `plateaus.json` names."""
     return [
         RangeFile(strategy.tradestation_name, each["rank"], PurePosixPath(each["export"]).name)

@@ -11,7 +11,7 @@ from meseta.pipeline._expand import variants_of
 from meseta.pipeline._series import load_series
 from meseta.search import Problem, levels_for, thread_count
 from meseta.selection import Gates
-from meseta.strategies import find_strategy, load_grid, sample_grid
+from meseta.strategies import find_separable, load_grid, sample_grid
 from meseta.vault import split_vault
 from meseta.walkforward import PhasePlan, plan_phases
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meseta._types import IntArray
     from meseta.bars import Bars
     from meseta.config import RunConfig
-    from meseta.strategies import Grid, Strategy
+    from meseta.strategies import Grid, SeparableStrategy
 
 __all__ = ["Plan", "Sample", "plan", "plan_on", "plan_one"]
 
@@ -94,7 +94,7 @@ class Plan:
     variants: tuple[Plan, ...] = ()
 
     @property
-    def strategy(self) -> Strategy:
+    def strategy(self) -> SeparableStrategy:
         """What is searched."""
         return self.problem.strategy
 
@@ -141,7 +141,7 @@ def plan(config: RunConfig) -> Plan:
     DataError
         The data cannot be used, or are too short.
     """
-    strategy = find_strategy(config.strategy)
+    strategy = find_separable(config.strategy)
     grid = load_grid(config.grid, strategy.parameters)
     # Before the data are read, which may take a while.
     _require_usable(config, grid)
@@ -175,7 +175,7 @@ def plan_one(config: RunConfig, bars: Bars, grid: Grid, *, notes: tuple[str, ...
     sample, flats = _sample(config, grid)
     problem = Problem(
         bars=before,
-        strategy=find_strategy(config.strategy),
+        strategy=find_separable(config.strategy),
         grid=grid,
         windows=tuple(Window(*phase.window) for phase in phases.phases),
         account=config.account,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from meseta.engine._path import Prices
     from meseta.engine._tables import ExitTables
     from meseta.selection import Gates
-    from meseta.strategies import Grid, Protection, Strategy
+    from meseta.strategies import Grid, Protection, SeparableStrategy
     from meseta.strategies._separable import Study, Values
 
 __all__ = ["FORMAT", "LEVELS", "Problem", "Tile", "levels_for", "weights_of"]
@@ -129,7 +129,7 @@ class Problem:
     """
 
     bars: Bars
-    strategy: Strategy
+    strategy: SeparableStrategy
     grid: Grid
     windows: tuple[Window, ...]
     account: Account

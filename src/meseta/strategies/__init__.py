@@ -1,10 +1,18 @@
 """Strategies, their parameters and the grids over them."""
 
 from meseta.strategies._atr_d import AtrD, EntryRule, HullTouch, SlopedTouch, Touch
+from meseta.strategies._broker import Broker
 from meseta.strategies._grids import MAX_COMBINATIONS, Grid, grid_names, load_grid
+from meseta.strategies._kernel import KernelStrategy
 from meseta.strategies._own import Market, RuleStrategy, StrategyError, rule
 from meseta.strategies._parameters import Parameter
-from meseta.strategies._registry import Strategy, broken_strategies, find_strategy, strategies
+from meseta.strategies._registry import (
+    Strategy,
+    broken_strategies,
+    find_separable,
+    find_strategy,
+    strategies,
+)
 from meseta.strategies._rules import FLAT, LONG, SHORT, Orders, Protection, Rules
 from meseta.strategies._sampling import sample_grid
 from meseta.strategies._separable import Factor, SeparableStrategy, Study
@@ -15,10 +23,12 @@ __all__ = [
     "MAX_COMBINATIONS",
     "SHORT",
     "AtrD",
+    "Broker",
     "EntryRule",
     "Factor",
     "Grid",
     "HullTouch",
+    "KernelStrategy",
     "Market",
     "Orders",
     "Parameter",
@@ -32,6 +42,7 @@ __all__ = [
     "Study",
     "Touch",
     "broken_strategies",
+    "find_separable",
     "find_strategy",
     "grid_names",
     "load_grid",

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from meseta.bars import Bars
     from meseta.strategies._parameters import Parameter
 
-__all__ = ["Market", "RuleStrategy", "StrategyError", "check_name", "rule"]
+__all__ = [
+    "Market",
+    "RuleStrategy",
+    "StrategyError",
+    "check_name",
+    "markets_of",
+    "part_of",
+    "rule",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -183,7 +191,7 @@ class RuleStrategy(SeparableStrategy):
         self._look_back = look_back
         given = {"enter": enter, "allow": allow, "stop": stop, "leave": leave}
         self.parts = {
-            role: _part(name, role, function)
+            role: part_of(name, role, function)
             for role, function in given.items()
             if function is not None or role == "enter"
         }
@@ -234,7 +242,7 @@ class RuleStudy(Study):
         super().__init__(bars)
         self.strategy = strategy
         self.whole = {parameter.name for parameter in strategy.parameters if parameter.whole}
-        self.markets = _markets_of(bars)[: 2 if strategy.shorts else 1]
+        self.markets = markets_of(bars)[: 2 if strategy.shorts else 1]
         self._kept: dict[tuple[object, ...], Any] = {}
 
     def orders(self, p: Mapping[str, float]) -> tuple[Orders, ...]:
@@ -368,8 +376,10 @@ def check_name(name: object) -> str:
     )
 
 
-def _part(strategy: str, role: str, function: object) -> _Part:
-    """Return a rule with the parameters that it reads."""
+def part_of(
+    strategy: str, role: str, function: object, *, skip: int = 1, given: str = "the market"
+) -> _Part:
+    """Return a rule with the parameters that it reads, which come after `skip` arguments."""
     if not isinstance(function, Dispatcher):
         raise StrategyError(
             f"strategy `{strategy}`: `{role}` must be a function decorated with @rule, "
@@ -377,11 +387,11 @@ def _part(strategy: str, role: str, function: object) -> _Part:
         )
     read = list(inspect.signature(function.py_func).parameters.values())
     plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    part = _Part(role, function, tuple(p.name for p in read[1:]),
+    part = _Part(role, function, tuple(p.name for p in read[skip:]),
                  np.bool_ if role in {"allow", "leave"} else np.float64)  # fmt: skip
-    if not read or any(p.kind != plain or p.default is not p.empty for p in read):
+    if len(read) < skip or any(p.kind != plain or p.default is not p.empty for p in read):
         raise StrategyError(
-            f"strategy `{strategy}`: rule `{part.name}` ({part.place}) must take the market and "
+            f"strategy `{strategy}`: rule `{part.name}` ({part.place}) must take {given} and "
             "then parameters of the strategy by name, without defaults or asterisks"
         )
     return part
@@ -425,7 +435,7 @@ def _require_grids(strategy: str, parameters: tuple[Parameter, ...]) -> None:
             )
 
 
-def _markets_of(bars: Bars) -> tuple[Market, Market]:
+def markets_of(bars: Bars) -> tuple[Market, Market]:
     """Return the market as longs see it, and upside down."""
     volume = np.full(len(bars), np.nan) if bars.volume is None else bars.volume
     long = (bars.open, bars.high, bars.low, bars.close, volume)

@@ -11,20 +11,32 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from meseta.errors import ArgumentError
 from meseta.strategies._atr_d import ATR_D
+from meseta.strategies._kernel import KernelStrategy
+from meseta.strategies._kernels import KERNELS
 from meseta.strategies._own import StrategyError, check_name
 from meseta.strategies._parameters import did_you_mean
-from meseta.strategies._separable import SeparableStrategy as Strategy
+from meseta.strategies._separable import SeparableStrategy
 
-__all__ = ["GROUP", "Strategy", "broken_strategies", "find_strategy", "strategies"]
+__all__ = [
+    "GROUP",
+    "Strategy",
+    "broken_strategies",
+    "find_separable",
+    "find_strategy",
+    "strategies",
+]
+
+Strategy: TypeAlias = SeparableStrategy | KernelStrategy
 
 # Entry points of this group are strategies of installed packages.
 GROUP = "meseta.strategies"
 
-_OWN = {strategy.name: strategy for strategy in ATR_D}
+_EVERY: tuple[Strategy, ...] = (*ATR_D, *KERNELS)
+_OWN = {each.name: each for each in _EVERY}
 _numbers = count()
 
 
@@ -72,6 +84,24 @@ def find_strategy(name: str) -> Strategy:
             f"got {name!r}{hint}"
         )
     return found[name]
+
+
+def find_separable(name: str) -> SeparableStrategy:
+    """Return the separable strategy called `name`, as `find_strategy`.
+
+    Raises
+    ------
+    ArgumentError
+        There is none, or it is a kernel strategy, which has no tables to search.
+    """
+    found = find_strategy(name)
+    if isinstance(found, SeparableStrategy):
+        return found
+    raise ArgumentError(
+        f"`strategy` {found.name!r} is a kernel strategy, a loop over bars; the search over "
+        "phases takes strategies whose entries and exits are separable. Walk it forward with "
+        "`meseta walkforward`, or trade one parameter set with `meseta backtest`"
+    )
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -162,7 +192,7 @@ def _strategies_in(path: str, content: bytes) -> dict[str, Any]:
 
 def _own_of(held: dict[str, Any]) -> dict[str, Strategy]:
     """Return the strategies that a file made, by variable."""
-    seen = {id(strategy) for strategy in ATR_D}
+    seen = {id(strategy) for strategy in _OWN.values()}
     own: dict[str, Strategy] = {}
     for name, value in held.items():
         if isinstance(value, Strategy) and id(value) not in seen:

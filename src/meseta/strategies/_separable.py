@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meseta.strategies._parameters import Parameter
     from meseta.strategies._rules import Orders, Protection
 
-__all__ = ["Factor", "SeparableStrategy", "Study", "Values"]
+__all__ = ["BaseStrategy", "Factor", "SeparableStrategy", "Study", "Values"]
 
 Values = dict[str, float]
 
@@ -102,13 +102,11 @@ class Study(ABC):
         return 0
 
 
-class SeparableStrategy(ABC):
-    """A strategy whose entries and exits are searched apart.
+class BaseStrategy:
+    """What every strategy has: a name, parameters, and what it needs.
 
-    A parameter belongs to one part: `shared` (entries and exits both depend on it), `entry`,
-    `stop` (the protection's distance), `factor` (the tightening). What is in none of them
-    changes nothing. `source` is the SHA-256 of the file that a user's strategy came from, empty
-    for the product's own.
+    `source` is the SHA-256 of the file that a user's strategy came from, empty for the product's
+    own.
     """
 
     name: str
@@ -118,8 +116,40 @@ class SeparableStrategy(ABC):
     source: str = ""
     shorts: bool = False
     second: bool = False
-    turns: bool = False
     expands: tuple[str, ...] = ()
+
+    def check(self, bars: Bars, values: Mapping[str, Any]) -> Values:
+        """Return complete, legal parameter values, or raise naming what is wrong."""
+        self.require(bars)
+        known = {parameter.name: parameter for parameter in self.parameters}
+        unknown = sorted(set(values) - set(known))
+        missing = [name for name in known if name not in values]
+        if unknown or missing:
+            hint = did_you_mean(unknown[0], known) if unknown else ""
+            raise ArgumentError(
+                f"`{self.name}` takes {', '.join(known)}; unknown: "
+                f"{', '.join(unknown) or 'none'}, missing: {', '.join(missing) or 'none'}{hint}"
+            )
+        return {name: parameter.check(values[name]) for name, parameter in known.items()}
+
+    def require(self, bars: Bars) -> None:
+        """Raise when the strategy cannot be run on a series."""
+        if self.second and bars.second is None:
+            raise ArgumentError(
+                f"`{self.name}` measures on a second symbol; give it with --bars2, such as "
+                "--bars TQQQ.csv --bars2 QQQ.csv"
+            )
+
+
+class SeparableStrategy(BaseStrategy, ABC):
+    """A strategy whose entries and exits are searched apart.
+
+    A parameter belongs to one part: `shared` (entries and exits both depend on it), `entry`,
+    `stop` (the protection's distance), `factor` (the tightening). What is in none of them
+    changes nothing.
+    """
+
+    turns: bool = False
     shared: tuple[str, ...] = ()
     entry: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
@@ -157,28 +187,6 @@ class SeparableStrategy(ABC):
         """Parameters that change nothing."""
         used = {*self.shared, *self.entry, *self.stop, *self.factor}
         return tuple(each.name for each in self.parameters if each.name not in used)
-
-    def check(self, bars: Bars, values: Mapping[str, Any]) -> Values:
-        """Return complete, legal parameter values, or raise naming what is wrong."""
-        self.require(bars)
-        known = {parameter.name: parameter for parameter in self.parameters}
-        unknown = sorted(set(values) - set(known))
-        missing = [name for name in known if name not in values]
-        if unknown or missing:
-            hint = did_you_mean(unknown[0], known) if unknown else ""
-            raise ArgumentError(
-                f"`{self.name}` takes {', '.join(known)}; unknown: "
-                f"{', '.join(unknown) or 'none'}, missing: {', '.join(missing) or 'none'}{hint}"
-            )
-        return {name: parameter.check(values[name]) for name, parameter in known.items()}
-
-    def require(self, bars: Bars) -> None:
-        """Raise when the strategy cannot be run on a series."""
-        if self.second and bars.second is None:
-            raise ArgumentError(
-                f"`{self.name}` measures on a second symbol; give it with --bars2, such as "
-                "--bars TQQQ.csv --bars2 QQQ.csv"
-            )
 
     def rules(self, bars: Bars, values: Mapping[str, Any], warmup: int) -> Rules:
         """Return the decisions of one parameter set.

@@ -1,0 +1,386 @@
+"""Stretches of bars under one parameter set, for the compiled loop."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numba
+import numpy as np
+
+from meseta._numba import inline, kernel
+from meseta.engine._bar_loop import (
+    BREACH,
+    CROSS,
+    TRADE_WORDS,
+    close_position,
+    marked,
+    walk_bar,
+)
+from meseta.engine._blocks import (
+    FIELDS,
+    TALLY,
+    close_block,
+    start_tally,
+    tally,
+)
+from meseta.engine._blocks import (
+    FINAL as FINAL_PNL,
+)
+from meseta.engine._trades import REASONS
+from meseta.strategies._book import (
+    ASK,
+    BAR,
+    BOOK,
+    CLOSE,
+    DIRECTION,
+    ENTRY_BAR,
+    EQUITY,
+    FINAL,
+    FINISHING,
+    LEAVE,
+    LOT,
+    PAID,
+    POINT_VALUE,
+    PRICE,
+    QUANTITY,
+    RESTING,
+    SHARES,
+    SIGNAL_STOP,
+    SIZE,
+    STOP,
+    STOP_KIND,
+    STOP_PRICE,
+    STOPPED,
+    TICK,
+    TRAILING,
+    side_at,
+)
+from meseta.strategies._broker import broker_of, clear_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meseta._types import BoolArray, FloatArray, IntArray
+    from meseta.engine._terms import Terms
+    from meseta.strategies import Market, Rules
+
+__all__ = [
+    "RuleArrays",
+    "Tape",
+    "idle_segment",
+    "kernel_segment",
+    "new_book",
+    "new_tape",
+    "rules_segment",
+    "step",
+]
+
+_END = REASONS.index("end")
+# Room for the trades of one bar where they are not kept.
+_FEW = 4
+# Words after the tally: trades closed, what they won and lost.
+_CLOSED, _WON, _LOST = TALLY, TALLY + 1, TALLY + 2
+
+
+class Tape(NamedTuple):
+    """What a simulation leaves behind; arrays that kernels write to.
+
+    Parameters
+    ----------
+    words
+        Tally of the marks, then number, winnings and losses of closed trades.
+    counts
+        Trades in `trades`, and boundaries that were passed, int64, shape (2,).
+    bounds, blocks
+        Boundaries and their rows; see `_blocks.py`.
+    marks, held
+        Account and signed shares at every close from `start` on; empty where they are not kept.
+    trades
+        Rows of TRADE_WORDS, or a few that are used again on every bar.
+    span
+        First and last bar of the simulation, int64, shape (2,).
+    """
+
+    words: FloatArray
+    counts: IntArray
+    bounds: IntArray
+    blocks: FloatArray
+    marks: FloatArray
+    held: FloatArray
+    trades: FloatArray
+    span: IntArray
+
+
+def new_tape(start: int, stop: int, capital: float, bounds: IntArray, *, keep: bool) -> Tape:
+    """Return an empty tape for the bars `start` to ``stop - 1``; the first boundary is `start`.
+
+    With `keep` marks and trades are kept, else the boundaries' rows alone.
+    """
+    words = np.zeros(TALLY + 3)
+    start_tally(words, capital)
+    blocks = np.empty((bounds.size, FIELDS))
+    passed = int(bounds.size > 0 and bounds[0] == start)
+    if passed:
+        close_block(words, blocks[0], 0.0, 0.0, 0.0, 0.0)
+    many = stop - start if keep else 0
+    rows = 2 * many + 2 if keep else _FEW
+    return Tape(
+        words, np.array([0, passed]), bounds, blocks, np.empty(many), np.empty(many),
+        np.empty((rows, TRADE_WORDS)), np.array([start, stop - 1]),
+    )  # fmt: skip
+
+
+def new_book(terms: Terms) -> FloatArray:
+    """Return the book of an account without a position or orders."""
+    book = np.zeros(BOOK)
+    book[EQUITY], book[LOT], book[QUANTITY] = terms.capital, terms.lot, terms.quantity
+    book[POINT_VALUE], book[TICK] = terms.point_value, terms.tick
+    clear_orders(book)
+    return book
+
+
+@inline
+def _count_trade(tape: Any, entry: float, pnl: float) -> None:
+    tape.words[_CLOSED] += 1.0
+    if pnl > 0.0:
+        tape.words[_WON] += pnl
+    else:
+        tape.words[_LOST] -= pnl
+    # Boundaries since the entry saw this trade open.
+    k = tape.counts[1] - 1
+    while k >= 0 and tape.bounds[k] > entry:
+        tape.blocks[k, FINAL_PNL] = pnl
+        k -= 1
+
+
+@kernel
+def step(
+    book: FloatArray, market: Market, rolls: IntArray, t: int, terms: Terms, tape: Tape
+) -> None:
+    """Work bar `t`, close at the last bar what is open, and mark the account."""
+    start, last = tape.span[0], tape.span[1]
+    keep = tape.marks.size > 0
+    before = tape.counts[0] if keep else 0
+    count = before
+    close = market.close[t]
+    if t > start:
+        bar = (market.open[t], market.high[t], market.low[t], close)
+        rolled = rolls[t] - rolls[t - 1]
+        count = walk_bar(book, t, bar, rolled, terms, tape.trades, count)
+    if t == last and book[DIRECTION] != 0.0:
+        count = close_position(book, t, close, _END, terms, tape.trades, count)
+    for k in range(before, count):
+        _count_trade(tape, tape.trades[k, 1], tape.trades[k, 7])
+    tape.counts[0] = count
+    mark = marked(book, close, terms)
+    tally(tape.words, mark)
+    if keep:
+        tape.marks[t - start] = mark
+        tape.held[t - start] = book[DIRECTION] * book[SHARES]
+    k = tape.counts[1]
+    if k < tape.bounds.size and tape.bounds[k] == t + 1:
+        unrealised = mark - book[EQUITY] if book[DIRECTION] != 0.0 else 0.0
+        closed, won, lost = tape.words[_CLOSED], tape.words[_WON], tape.words[_LOST]
+        close_block(tape.words, tape.blocks[k], closed, won, lost, unrealised)
+        tape.counts[1] = k + 1
+
+
+@inline
+def _begin_close(book: Any, market: Any, t: int) -> None:
+    clear_orders(book)
+    book[BAR], book[CLOSE] = t, market.close[t]
+
+
+@kernel
+def idle_segment(
+    book: FloatArray, market: Market, rolls: IntArray, begin: int, stop: int, resume: bool,
+    terms: Terms, tape: Tape,
+) -> int:  # fmt: skip
+    """Run bars on which nobody decides anything; parameters as of `rules_segment`."""
+    for t in range(begin, stop):
+        if t > begin or not resume:
+            step(book, market, rolls, t, terms, tape)
+        _begin_close(book, market, t)
+    return stop
+
+
+# Separable strategies ----------------------------------------------------------------------
+
+
+class RuleArrays(NamedTuple):
+    """`Rules` for kernels: modes or sides stacked, shape (modes, N) or (2, N).
+
+    A strategy that only buys has zeros for shorts. `flags` holds, for longs and shorts, whether
+    the stop trails and whether a position is reversed.
+    """
+
+    direction: FloatArray
+    level: FloatArray
+    price: FloatArray
+    clears: BoolArray
+    stop: FloatArray
+    shield: FloatArray
+    tightening: FloatArray
+    leaves: BoolArray
+    trailing: tuple[bool, bool]
+    reverses: tuple[bool, bool]
+    turns: bool
+    first: int
+
+    @classmethod
+    def of(cls, rules: Rules) -> RuleArrays:
+        """Return the rules of one parameter set."""
+        none = np.zeros(rules.clears.size, np.bool_)
+        short = rules.short or rules.long
+        leaves = [
+            none if found is None else found for found in (rules.leave_long, rules.leave_short)
+        ]
+        return cls(
+            np.array([o.direction for o in rules.orders], np.float64),
+            np.array([o.level for o in rules.orders]),
+            np.array([o.price for o in rules.orders]),
+            np.array(rules.clears),
+            np.array([rules.long.stop, short.stop]),
+            np.array([rules.long.shield, short.shield]),
+            np.array(rules.tightening),
+            np.array(leaves),
+            (bool(rules.long.trailing), bool(short.trailing)),
+            (bool(rules.reverses_long), bool(rules.reverses_short)),
+            bool(rules.turns),
+            int(rules.first),
+        )
+
+
+@inline
+def _order(book: Any, t: int, rules: Any, mode: int) -> None:
+    """Give the entry order of a close, with what protects the position on its entry bar."""
+    way, price = rules.direction[mode, t], rules.price[mode, t]
+    if t < rules.first or way == 0.0 or not price > 0.0 or way == book[DIRECTION]:
+        return
+    equity = book[EQUITY] - (book[PAID] if book[DIRECTION] != 0.0 else 0.0)
+    shares = book[QUANTITY]
+    if not shares > 0.0:
+        shares = np.floor(equity / price / book[LOT]) * book[LOT]
+        if shares < book[LOT]:
+            return
+    at, side = (side_at(1), 0) if way > 0.0 else (side_at(-1), 1)
+    book[at + ASK], book[at + PRICE], book[at + SIZE] = STOP, rules.level[mode, t], shares
+    book[at + SIGNAL_STOP] = rules.stop[side, t]
+    trails = rules.trailing[0] if side == 0 else rules.trailing[1]
+    if not trails:
+        book[at + STOP_KIND], book[at + STOP_PRICE] = RESTING, rules.stop[side, t]
+    elif rules.shield[side, t] > 0.0:
+        book[at + STOP_KIND], book[at + STOP_PRICE] = TRAILING, rules.shield[side, t]
+
+
+@inline
+def _decide(book: Any, t: int, rules: Any) -> None:
+    """Decide the orders of the next bar; see `_reference.py`, which is written to be read."""
+    if rules.clears[t]:
+        book[STOPPED] = 0.0
+    way = book[DIRECTION]
+    if way == 0.0:
+        mode = 0
+        if rules.direction.shape[0] > 1 and book[STOPPED] != 0.0:
+            mode = 1 if book[STOPPED] > 0.0 else 2
+        _order(book, t, rules, mode)
+        return
+    side, at = (0, side_at(1)) if way > 0.0 else (1, side_at(-1))
+    trails = rules.trailing[0] if side == 0 else rules.trailing[1]
+    stop = rules.stop[side, t]
+    if trails and book[ENTRY_BAR] == t:
+        book[FINAL] = stop
+    book[FINAL] = max(book[FINAL], stop) if side == 0 else min(book[FINAL], stop)
+    if rules.leaves[side, t]:
+        book[LEAVE] = CROSS
+        if rules.turns:
+            _order(book, t, rules, 0)
+        return
+    if rules.reverses[0] if side == 0 else rules.reverses[1]:
+        _order(book, t, rules, 0)
+    if not trails:
+        book[at + STOP_KIND], book[at + STOP_PRICE] = RESTING, book[FINAL]
+        return
+    amount = way * (book[CLOSE] - book[FINAL]) * rules.tightening[t]
+    if amount < 0.0:
+        book[LEAVE] = BREACH
+    else:
+        book[at + STOP_KIND], book[at + STOP_PRICE] = TRAILING, amount
+
+
+@kernel
+def rules_segment(
+    book: FloatArray, market: Market, rolls: IntArray, begin: int, stop: int, resume: bool,
+    rules: RuleArrays, terms: Terms, tape: Tape,
+) -> int:  # fmt: skip
+    """Run the bars `begin` to ``stop - 1``: work each, then decide at its close.
+
+    Parameters
+    ----------
+    book, market, rolls, terms, tape
+        State, series, rolls up to each bar, costs, results.
+    begin, stop
+        Bars.
+    resume
+        Bar `begin` was worked already; only its decision is left.
+    rules
+        The parameter set.
+
+    Returns
+    -------
+    int
+        `stop`, or while `FINISHING` the bar at whose close the position is gone: it was worked,
+        and its decision is left.
+    """
+    for t in range(begin, stop):
+        if t > begin or not resume:
+            step(book, market, rolls, t, terms, tape)
+        if book[FINISHING] > 0.0 and book[DIRECTION] == 0.0:
+            return t
+        if t < tape.span[1]:
+            _begin_close(book, market, t)
+            _decide(book, t, rules)
+    return stop
+
+
+# Kernel strategies -------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def kernel_segment(decide: Any, *, has_series: bool) -> Callable[..., int]:
+    """Return `rules_segment` for a kernel strategy's own function; compiled at the first call.
+
+    It takes the series and the parameters, and the first bar that is decided, in the place of
+    `rules`.
+    """
+    how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    if has_series:
+
+        @numba.njit(**how)
+        def call(t: int, market: Any, book: Any, series: Any, values: Any) -> None:
+            decide(t, market, broker_of(book), series, *values)
+    else:
+
+        @numba.njit(**how)
+        def call(t: int, market: Any, book: Any, series: Any, values: Any) -> None:  # noqa: ARG001
+            decide(t, market, broker_of(book), *values)
+
+    @numba.njit(**how)
+    def segment(
+        book: Any, market: Any, rolls: Any, begin: int, stop: int, resume: bool, series: Any,
+        values: Any, first: int, terms: Any, tape: Any,
+    ) -> int:  # fmt: skip
+        for t in range(begin, stop):
+            if t > begin or not resume:
+                step(book, market, rolls, t, terms, tape)
+            if book[FINISHING] > 0.0 and book[DIRECTION] == 0.0:
+                return t
+            if t < tape.span[1]:
+                _begin_close(book, market, t)
+                if t >= first:
+                    call(t, market, book, series, values)
+        return stop
+
+    made: Callable[..., int] = segment
+    return made
