@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -31,11 +31,19 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["GateOptions", "RunConfig", "load_config"]
+__all__ = [
+    "CommonConfig",
+    "GateOptions",
+    "RunConfig",
+    "load_config",
+    "parse_options",
+    "read_options",
+]
 
 _NAME = re.compile(r"[^\s./\\:][^/\\:\x00-\x1f]*")
 # A strategy in a file, with or without the name that it has there.
 _IN_FILE = re.compile(r"(.+\.py)((?::[^:]*)?)")
+Config = TypeVar("Config", bound=BaseModel)
 _ACCOUNT = tuple(field.name for field in fields(Account))
 _GATES = Gates()
 
@@ -82,10 +90,8 @@ class GateOptions(BaseModel):
         return self
 
 
-class RunConfig(BaseModel):
-    """Everything that decides what a run finds, and where it goes.
-
-    The constructor raises pydantic's ValidationError, `load_config` an ArgumentError.
+class CommonConfig(BaseModel):
+    """What every kind of run is told: what is traded, with what, and where it goes.
 
     Parameters
     ----------
@@ -99,41 +105,26 @@ class RunConfig(BaseModel):
         Accept that the two symbols share few bars; see `meseta.bars.pair`.
     grid
         Name of a grid, path of a YAML file, or a mapping as `meseta.strategies.load_grid` takes.
-    phases
-        ``"auto"`` or a list as `meseta.walkforward.parse_phases` takes.
     capital, cost_per_share, commission, slippage, lot
         See `meseta.account.Account`.
-    vault
-        Calendar months at the end of the data that no selection reads; 0 for none.
     warmup
         Bars at the start of the data on which nothing is traded.
-    gates
-        See `meseta.selection.Gates`.
-    axes
-        The two parameters that span the plateau map.
-    min_cell
-        Candidates that a cell of the map needs to count.
-    max_candidates, max_finalists, max_combinations
-        Bounds on what is kept, re-run in full, and searched.
+    max_combinations
+        Most combinations that are searched.
     out, name
         The run goes to the folder ``out/name``; without a name one is made up.
     threads
         None uses all processors.
     seed
         Of everything that is drawn at random.
-    expand
-        Whether the strategy's simpler variants are searched too, each in a folder of its own
-        inside the run's.
     sample
         Search this many combinations drawn from the grid instead of all; None for all.
     sample_method
         How they are drawn; see `meseta.strategies.sample_grid`.
-    report, csv
-        Whether to write the report, and the candidates as CSV too.
+    report
+        Whether to write the report.
     timezone, date_order, allow_nonpositive
         See `meseta.bars.load`.
-    keep_tiles
-        Whether the search's intermediate results stay after it has ended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -143,48 +134,28 @@ class RunConfig(BaseModel):
     bars2: str | None = None
     allow_dropped: bool = False
     grid: Annotated[str | dict[str, Any], BeforeValidator(_as_grid)] = "phase1_slim"
-    phases: Literal["auto"] | list[dict[str, Any]] = "auto"
     capital: float = 10_000.0
     cost_per_share: float = 0.0
     commission: float = 0.0
     slippage: float = 0.0
     lot: float = 1.0
-    vault: Annotated[float, Field(ge=0)] = 12.0
     warmup: Annotated[int, Field(ge=0)] = 100
-    gates: GateOptions = GateOptions()
-    axes: Annotated[tuple[str, str], BeforeValidator(_as_pair)] = (
-        "atr_multiplier",
-        "atr_buy_multiplier",
-    )
-    min_cell: Annotated[int, Field(ge=1)] = MIN_CELL
-    max_candidates: Annotated[int, Field(ge=1)] = 2_000_000
-    max_finalists: Annotated[int, Field(ge=1)] = 500
     max_combinations: Annotated[int, Field(ge=1)] = MAX_COMBINATIONS
     out: Annotated[Path, BeforeValidator(_as_path), PlainSerializer(str)] = Path("runs")
     name: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
-    expand: bool = True
     sample: Annotated[int, Field(ge=1)] | None = None
     sample_method: Literal["sobol", "random"] = "sobol"
     report: bool = True
-    csv: bool = False
     timezone: str | None = None
     date_order: Literal["mdy", "dmy", "ymd"] | None = None
     allow_nonpositive: bool = False
-    keep_tiles: bool = True
 
     @property
     def account(self) -> Account:
-        """The account that every phase starts with."""
+        """The account that trading starts with."""
         return Account(**{name: getattr(self, name) for name in _ACCOUNT})
-
-    @field_validator("phases", mode="before")
-    @classmethod
-    def _parse_phases(cls, value: Any) -> Any:
-        if value == "auto":
-            return value
-        return [phase.as_mapping() for phase in parse_phases(value)]
 
     @field_validator("name")
     @classmethod
@@ -197,7 +168,7 @@ class RunConfig(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _check_together(self) -> RunConfig:
+    def _check_together(self) -> Self:
         _ = self.account
         if self.sample is not None and self.sample > self.max_combinations:
             raise ArgumentError(
@@ -205,6 +176,57 @@ class RunConfig(BaseModel):
                 f"got {self.sample:,}; draw fewer, or raise --max-combinations"
             )
         return self
+
+
+class RunConfig(CommonConfig):
+    """Everything that decides what a run finds, and where it goes.
+
+    The constructor raises pydantic's ValidationError, `load_config` an ArgumentError. Options
+    that it shares with other kinds of runs are those of `CommonConfig`.
+
+    Parameters
+    ----------
+    phases
+        ``"auto"`` or a list as `meseta.walkforward.parse_phases` takes.
+    vault
+        Calendar months at the end of the data that no selection reads; 0 for none.
+    gates
+        See `meseta.selection.Gates`.
+    axes
+        The two parameters that span the plateau map.
+    min_cell
+        Candidates that a cell of the map needs to count.
+    max_candidates, max_finalists
+        Bounds on what is kept, and re-run in full.
+    expand
+        Whether the strategy's simpler variants are searched too, each in a folder of its own
+        inside the run's.
+    csv
+        Whether to write the candidates as CSV too.
+    keep_tiles
+        Whether the search's intermediate results stay after it has ended.
+    """
+
+    phases: Literal["auto"] | list[dict[str, Any]] = "auto"
+    vault: Annotated[float, Field(ge=0)] = 12.0
+    gates: GateOptions = GateOptions()
+    axes: Annotated[tuple[str, str], BeforeValidator(_as_pair)] = (
+        "atr_multiplier",
+        "atr_buy_multiplier",
+    )
+    min_cell: Annotated[int, Field(ge=1)] = MIN_CELL
+    max_candidates: Annotated[int, Field(ge=1)] = 2_000_000
+    max_finalists: Annotated[int, Field(ge=1)] = 500
+    expand: bool = True
+    csv: bool = False
+    keep_tiles: bool = True
+
+    @field_validator("phases", mode="before")
+    @classmethod
+    def _parse_phases(cls, value: Any) -> Any:
+        if value == "auto":
+            return value
+        return [phase.as_mapping() for phase in parse_phases(value)]
 
 
 def load_config(
@@ -227,19 +249,32 @@ def load_config(
         A file cannot be read, or an option is unknown or breaks its rule; the message names
         option, rule and value.
     """
-    options = {} if path is None else _from_file(Path(path).expanduser())
+    options = {} if path is None else read_options(Path(path).expanduser())
     given = dict(overrides or {})
     if isinstance(options.get("gates"), dict) and "gates" in given:
         given["gates"] = options["gates"] | given["gates"]
     options |= given
     options["phases"] = _phases(options.get("phases", "auto"))
+    return parse_options(RunConfig, options)
+
+
+def parse_options(kind: type[Config], options: Mapping[str, Any]) -> Config:
+    """Return a checked configuration.
+
+    Raises
+    ------
+    ArgumentError
+        An option is missing, unknown or breaks its rule; the message names option, rule, value.
+    """
     try:
-        return RunConfig.model_validate(options)
+        return kind.model_validate(options)
     except ValidationError as error:
-        raise ArgumentError("\n".join(map(_explain, error.errors()))) from error
+        texts = [_explain(found, kind) for found in error.errors()]
+        raise ArgumentError("\n".join(texts)) from error
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def read_options(path: Path) -> dict[str, Any]:
+    """Return the options in a configuration file, with paths that count from its folder."""
     options = read_yaml(path, "configuration")
     if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
         raise ArgumentError(
@@ -274,7 +309,7 @@ def _phases(spec: Any) -> Any:
     return read_yaml(path, "phases")
 
 
-def _explain(error: ErrorDetails) -> str:
+def _explain(error: ErrorDetails, kind: type[BaseModel]) -> str:
     """Turn one of pydantic's findings into a sentence that names option, rule and value."""
     own = error.get("ctx", {}).get("error")
     if isinstance(own, ArgumentError):
@@ -283,17 +318,25 @@ def _explain(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"`{option}` is missing; give --{option} a data file, '-' or sample:nasdaq"
     if error["type"] == "extra_forbidden":
-        return f"there is no option `{option}`{_hint(error)}"
+        return f"there is no option `{option}`{_hint(error, kind)}"
     if error["type"] == "model_type":
         return f"`{option}` must map options to values, got {error['input']!r}"
     rule = re.split(", got|, unable", error["msg"])[0].replace("Input should", "must")
     return f"`{option}` {rule}, got {error['input']!r}"
 
 
-def _hint(error: ErrorDetails) -> str:
-    option, gates = str(error["loc"][-1]), GateOptions.model_fields
+def _hint(error: ErrorDetails, kind: type[BaseModel]) -> str:
+    option = str(error["loc"][-1])
+    groups = {
+        name: field.annotation.model_fields
+        for name, field in kind.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
     if len(error["loc"]) > 1:
-        return did_you_mean(option, gates) or f"; gates are {', '.join(gates)}"
-    if option in gates:
-        return f"; it is one of the gates, gates: {{{option}: {error['input']!r}}}"
-    return did_you_mean(option, RunConfig.model_fields)
+        group = str(error["loc"][0])
+        known = groups.get(group, {})
+        return did_you_mean(option, known) or f"; {group} are {', '.join(known)}"
+    for group, known in groups.items():
+        if option in known:
+            return f"; it is one of the {group}, {group}: {{{option}: {error['input']!r}}}"
+    return did_you_mean(option, kind.model_fields)

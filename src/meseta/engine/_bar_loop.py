@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meseta._numba import inline, kernel
+from meseta._words import after
 from meseta.engine._trades import REASONS
 from meseta.strategies._book import (
     ASK,
@@ -41,7 +42,6 @@ from meseta.strategies._book import (
 )
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray
     from meseta.engine._terms import Terms
 
 __all__ = ["BOUNDARY", "BREACH", "CROSS", "TRADE_WORDS", "close_position", "marked", "walk_bar"]
@@ -74,7 +74,7 @@ def close_position(
     left = terms.commission * abs(price) * shares * value
     left += terms.costs * shares
     pnl = way * (price - book[FILL]) * shares * value - book[PAID] - left
-    row = trades[count]
+    row = after(trades, count * TRADE_WORDS)
     row[0], row[1], row[2], row[3], row[4] = way, book[ENTRY_BAR], t, book[FILL], price
     row[5], row[6], row[7], row[8] = shares, reason, pnl, book[PAID] + left
     book[EQUITY] += pnl
@@ -147,6 +147,13 @@ def _passed(kind: float, level: float, way: int, price: float) -> bool:
 
 
 @inline
+def _opens(book: Any, way: int, opened: float) -> bool:
+    """Tell whether the entry order of a side is filled at the open."""
+    at = side_at(way)
+    return _asks(book, way) and _passed(book[at + ASK], book[at + PRICE], way, opened)
+
+
+@inline
 def _stop_level(book: Any) -> float:
     """Return where the position's stop stands now; NaN for none."""
     at = side_at(1) if book[DIRECTION] > 0.0 else side_at(-1)
@@ -175,10 +182,10 @@ def _at_open(book: Any, t: int, opened: float, terms: Any, trades: Any, count: i
     leave = int(book[LEAVE])
     if leave > 0 and leave != BREACH and book[DIRECTION] != 0.0:
         count = _leave(book, t, opened, leave - 1, terms, trades, count)
-    for way in (1, -1):
-        at = side_at(way)
-        if _asks(book, way) and _passed(book[at + ASK], book[at + PRICE], way, opened):
-            return _enter(book, way, t, opened, opened, terms, trades, count)
+    if _opens(book, 1, opened):
+        return _enter(book, 1, t, opened, opened, terms, trades, count)
+    if _opens(book, -1, opened):
+        return _enter(book, -1, t, opened, opened, terms, trades, count)
     if book[DIRECTION] == 0.0:
         return count
     way = book[DIRECTION]
@@ -250,17 +257,41 @@ def _leg(book: Any, t: int, leg: Any, opened: float, terms: Any, trades: Any, co
     return count
 
 
+@inline
+def _works(book: Any) -> bool:
+    """Tell whether any order is left that the bar may reach after its open."""
+    if _asks(book, 1) or _asks(book, -1):
+        return True
+    if book[DIRECTION] == 0.0:
+        return False
+    at = side_at(1) if book[DIRECTION] > 0.0 else side_at(-1)
+    return book[at + STOP_KIND] != 0.0 or not np.isnan(book[at + LIMIT_PRICE])
+
+
+@inline
+def _path(book: Any, t: int, bar: Any, terms: Any, trades: Any, count: int) -> int:
+    """Walk from the open over both extremes to the close; a tie goes low first."""
+    opened, high, low, close = bar
+    _follow(book, opened)
+    # A leg of no length still has its direction.
+    travel = 1 if high - opened < opened - low else -1
+    first, second = (high, low) if travel > 0 else (low, high)
+    count = _leg(book, t, (opened, first, travel), opened, terms, trades, count)
+    count = _leg(book, t, (first, second, -travel), opened, terms, trades, count)
+    return _leg(book, t, (second, close, travel), opened, terms, trades, count)
+
+
 @kernel
 def walk_bar(
-    book: FloatArray, t: int, bar: tuple[float, float, float, float], rolled: int, terms: Terms,
-    trades: FloatArray, count: int,
+    book: Any, t: int, bar: tuple[float, float, float, float], rolled: float, terms: Terms,
+    trades: Any, count: int,
 ) -> int:  # fmt: skip
     """Work the orders of the close before along the path of bar `t`.
 
     Parameters
     ----------
     book
-        Account, position and orders; see `strategies/_book.py`.
+        Place of account, position and orders; see `strategies/_book.py`.
     t, bar
         Number of the bar; open, high, low, close.
     rolled
@@ -268,8 +299,8 @@ def walk_bar(
     terms
         Costs and sizes.
     trades
-        Receives the trades that end, shape (n, TRADE_WORDS), from row `count` on; a bar ends at
-        most two.
+        Place that receives the trades that end, rows of TRADE_WORDS, from row `count` on; a bar
+        ends at most two.
     count
         Trades so far.
 
@@ -278,17 +309,12 @@ def walk_bar(
     int
         Trades so far.
     """
-    opened, high, low, close = bar
+    opened, high, low, _ = bar
     if rolled > 0 and book[DIRECTION] != 0.0:
         book[PAID] += terms.roll_cost * book[SHARES] * rolled
     count = _at_open(book, t, opened, terms, trades, count)
-    _follow(book, opened)
-    # A leg of no length still has its direction.
-    travel = 1 if high - opened < opened - low else -1
-    first, second = (high, low) if travel > 0 else (low, high)
-    count = _leg(book, t, (opened, first, travel), opened, terms, trades, count)
-    count = _leg(book, t, (first, second, -travel), opened, terms, trades, count)
-    count = _leg(book, t, (second, close, travel), opened, terms, trades, count)
+    if _works(book):
+        count = _path(book, t, bar, terms, trades, count)
     if book[DIRECTION] != 0.0:
         extreme = high if book[DIRECTION] > 0.0 else low
         if book[ENTRY_BAR] == t:

@@ -70,19 +70,20 @@ class Course:
     market
         The series.
     rolls
-        Rolls up to and including each bar, int64, shape (N,).
+        Rolls up to and including each bar, shape (N,).
     terms
         Account and contract.
     """
 
     market: Market
-    rolls: IntArray
+    rolls: FloatArray
     terms: Terms
 
     @classmethod
     def of(cls, bars: Bars, account: Account, contract: Contract) -> Course:
         """Return the course of a series."""
-        return cls(markets_of(bars)[0], rolls_of(bars, contract), terms_of(account, contract))
+        rolls = rolls_of(bars, contract).astype(np.float64)
+        return cls(markets_of(bars)[0], rolls, terms_of(account, contract))
 
 
 def simulate_schedule(
@@ -138,7 +139,7 @@ def simulate_schedule(
     course = Course.of(bars, account, contract)
     tape = new_tape(first, stop, account.capital, np.zeros(0, np.int64), keep=True)
     _Run(course, tape, policy).through(switches, stop)
-    trades = tuple(_trade(row) for row in tape.trades[: tape.counts[0]].tolist())
+    trades = tuple(_trade(row) for row in tape.trades[: int(tape.counts[0])].tolist())
     made = Simulation(
         window, trades, tape.marks, report_of(trades, tape.marks, bars.close, window, account,
                                               contract.point_value),

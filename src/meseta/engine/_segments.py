@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from meseta._numba import inline, kernel
+from meseta._words import after, words_of
 from meseta.engine._bar_loop import (
     BREACH,
     CROSS,
@@ -91,25 +92,26 @@ class Tape(NamedTuple):
     words
         Tally of the marks, then number, winnings and losses of closed trades.
     counts
-        Trades in `trades`, and boundaries that were passed, int64, shape (2,).
+        Trades in `trades`, and boundaries that were passed, shape (2,).
     bounds, blocks
         Boundaries and their rows; see `_blocks.py`.
     marks, held
         Account and signed shares at every close from `start` on; empty where they are not kept.
     trades
         Rows of TRADE_WORDS, or a few that are used again on every bar.
-    span
-        First and last bar of the simulation, int64, shape (2,).
+    start, last
+        First and last bar of the simulation.
     """
 
     words: FloatArray
-    counts: IntArray
-    bounds: IntArray
+    counts: FloatArray
+    bounds: FloatArray
     blocks: FloatArray
     marks: FloatArray
     held: FloatArray
     trades: FloatArray
-    span: IntArray
+    start: int
+    last: int
 
 
 def new_tape(start: int, stop: int, capital: float, bounds: IntArray, *, keep: bool) -> Tape:
@@ -126,8 +128,8 @@ def new_tape(start: int, stop: int, capital: float, bounds: IntArray, *, keep: b
     many = stop - start if keep else 0
     rows = 2 * many + 2 if keep else _FEW
     return Tape(
-        words, np.array([0, passed]), bounds, blocks, np.empty(many), np.empty(many),
-        np.empty((rows, TRADE_WORDS)), np.array([start, stop - 1]),
+        words, np.array([0.0, passed]), bounds.astype(np.float64), blocks, np.empty(many),
+        np.empty(many), np.empty((rows, TRADE_WORDS)), start, stop - 1,
     )  # fmt: skip
 
 
@@ -140,68 +142,108 @@ def new_book(terms: Terms) -> FloatArray:
     return book
 
 
+class Reel(NamedTuple):
+    """A course and a tape as places in memory; see `Course` and `Tape`.
+
+    `prices` are the places of open, high, low and close.
+    """
+
+    prices: Any
+    rolls: Any
+    words: Any
+    counts: Any
+    bounds: Any
+    blocks: Any
+    marks: Any
+    held: Any
+    trades: Any
+    start: int
+    last: int
+    many_bounds: int
+    keep: bool
+
+
 @inline
-def _count_trade(tape: Any, entry: float, pnl: float) -> None:
-    tape.words[_CLOSED] += 1.0
+def _reel(market: Any, rolls: Any, tape: Any) -> Any:
+    prices = (
+        words_of(market.open), words_of(market.high), words_of(market.low), words_of(market.close),
+    )  # fmt: skip
+    return Reel(
+        prices, words_of(rolls), words_of(tape.words), words_of(tape.counts),
+        words_of(tape.bounds), words_of(tape.blocks), words_of(tape.marks), words_of(tape.held),
+        words_of(tape.trades), tape.start, tape.last, tape.bounds.size, tape.marks.size > 0,
+    )  # fmt: skip
+
+
+@inline
+def _count_trade(reel: Any, trade: Any) -> None:
+    entry, pnl = trade[1], trade[7]
+    reel.words[_CLOSED] += 1.0
     if pnl > 0.0:
-        tape.words[_WON] += pnl
+        reel.words[_WON] += pnl
     else:
-        tape.words[_LOST] -= pnl
+        reel.words[_LOST] -= pnl
     # Boundaries since the entry saw this trade open.
-    k = tape.counts[1] - 1
-    while k >= 0 and tape.bounds[k] > entry:
-        tape.blocks[k, FINAL_PNL] = pnl
+    k = int(reel.counts[1]) - 1
+    while k >= 0 and reel.bounds[k] > entry:
+        reel.blocks[k * FIELDS + FINAL_PNL] = pnl
         k -= 1
+
+
+@inline
+def _step(book: Any, reel: Any, t: int, terms: Any) -> None:
+    """Work bar `t`, close at the last bar what is open, and mark the account."""
+    before = int(reel.counts[0]) if reel.keep else 0
+    count = before
+    opened, high, low, closed = reel.prices
+    close = closed[t]
+    if t > reel.start:
+        bar = (opened[t], high[t], low[t], close)
+        rolled = reel.rolls[t] - reel.rolls[t - 1]
+        count = walk_bar(book, t, bar, rolled, terms, reel.trades, count)
+    if t == reel.last and book[DIRECTION] != 0.0:
+        count = close_position(book, t, close, _END, terms, reel.trades, count)
+    for k in range(before, count):
+        _count_trade(reel, after(reel.trades, k * TRADE_WORDS))
+    reel.counts[0] = count
+    mark = marked(book, close, terms)
+    tally(reel.words, mark)
+    if reel.keep:
+        reel.marks[t - reel.start] = mark
+        reel.held[t - reel.start] = book[DIRECTION] * book[SHARES]
+    k = int(reel.counts[1])
+    if k < reel.many_bounds and reel.bounds[k] == t + 1:
+        unrealised = mark - book[EQUITY] if book[DIRECTION] != 0.0 else 0.0
+        closed_, won, lost = reel.words[_CLOSED], reel.words[_WON], reel.words[_LOST]
+        close_block(reel.words, after(reel.blocks, k * FIELDS), closed_, won, lost, unrealised)
+        reel.counts[1] = k + 1
+
+
+@inline
+def _begin_close(book: Any, reel: Any, t: int) -> None:
+    clear_orders(book)
+    book[BAR], book[CLOSE] = t, reel.prices[3][t]
 
 
 @kernel
 def step(
-    book: FloatArray, market: Market, rolls: IntArray, t: int, terms: Terms, tape: Tape
+    book: FloatArray, market: Market, rolls: FloatArray, t: int, terms: Terms, tape: Tape
 ) -> None:
-    """Work bar `t`, close at the last bar what is open, and mark the account."""
-    start, last = tape.span[0], tape.span[1]
-    keep = tape.marks.size > 0
-    before = tape.counts[0] if keep else 0
-    count = before
-    close = market.close[t]
-    if t > start:
-        bar = (market.open[t], market.high[t], market.low[t], close)
-        rolled = rolls[t] - rolls[t - 1]
-        count = walk_bar(book, t, bar, rolled, terms, tape.trades, count)
-    if t == last and book[DIRECTION] != 0.0:
-        count = close_position(book, t, close, _END, terms, tape.trades, count)
-    for k in range(before, count):
-        _count_trade(tape, tape.trades[k, 1], tape.trades[k, 7])
-    tape.counts[0] = count
-    mark = marked(book, close, terms)
-    tally(tape.words, mark)
-    if keep:
-        tape.marks[t - start] = mark
-        tape.held[t - start] = book[DIRECTION] * book[SHARES]
-    k = tape.counts[1]
-    if k < tape.bounds.size and tape.bounds[k] == t + 1:
-        unrealised = mark - book[EQUITY] if book[DIRECTION] != 0.0 else 0.0
-        closed, won, lost = tape.words[_CLOSED], tape.words[_WON], tape.words[_LOST]
-        close_block(tape.words, tape.blocks[k], closed, won, lost, unrealised)
-        tape.counts[1] = k + 1
-
-
-@inline
-def _begin_close(book: Any, market: Any, t: int) -> None:
-    clear_orders(book)
-    book[BAR], book[CLOSE] = t, market.close[t]
+    """Work bar `t` alone; parameters as of `rules_segment`."""
+    _step(words_of(book), _reel(market, rolls, tape), t, terms)
 
 
 @kernel
 def idle_segment(
-    book: FloatArray, market: Market, rolls: IntArray, begin: int, stop: int, resume: bool,
+    book: FloatArray, market: Market, rolls: FloatArray, begin: int, stop: int, resume: bool,
     terms: Terms, tape: Tape,
 ) -> int:  # fmt: skip
     """Run bars on which nobody decides anything; parameters as of `rules_segment`."""
+    place, reel = words_of(book), _reel(market, rolls, tape)
     for t in range(begin, stop):
         if t > begin or not resume:
-            step(book, market, rolls, t, terms, tape)
-        _begin_close(book, market, t)
+            _step(place, reel, t, terms)
+        _begin_close(place, reel, t)
     return stop
 
 
@@ -311,7 +353,7 @@ def _decide(book: Any, t: int, rules: Any) -> None:
 
 @kernel
 def rules_segment(
-    book: FloatArray, market: Market, rolls: IntArray, begin: int, stop: int, resume: bool,
+    book: FloatArray, market: Market, rolls: FloatArray, begin: int, stop: int, resume: bool,
     rules: RuleArrays, terms: Terms, tape: Tape,
 ) -> int:  # fmt: skip
     """Run the bars `begin` to ``stop - 1``: work each, then decide at its close.
@@ -333,14 +375,15 @@ def rules_segment(
         `stop`, or while `FINISHING` the bar at whose close the position is gone: it was worked,
         and its decision is left.
     """
+    place, reel = words_of(book), _reel(market, rolls, tape)
     for t in range(begin, stop):
         if t > begin or not resume:
-            step(book, market, rolls, t, terms, tape)
-        if book[FINISHING] > 0.0 and book[DIRECTION] == 0.0:
+            _step(place, reel, t, terms)
+        if place[FINISHING] > 0.0 and place[DIRECTION] == 0.0:
             return t
-        if t < tape.span[1]:
-            _begin_close(book, market, t)
-            _decide(book, t, rules)
+        if t < reel.last:
+            _begin_close(place, reel, t)
+            _decide(place, t, rules)
     return stop
 
 
@@ -371,15 +414,16 @@ def kernel_segment(decide: Any, *, has_series: bool) -> Callable[..., int]:
         book: Any, market: Any, rolls: Any, begin: int, stop: int, resume: bool, series: Any,
         values: Any, first: int, terms: Any, tape: Any,
     ) -> int:  # fmt: skip
+        place, reel = words_of(book), _reel(market, rolls, tape)
         for t in range(begin, stop):
             if t > begin or not resume:
-                step(book, market, rolls, t, terms, tape)
-            if book[FINISHING] > 0.0 and book[DIRECTION] == 0.0:
+                _step(place, reel, t, terms)
+            if place[FINISHING] > 0.0 and place[DIRECTION] == 0.0:
                 return t
-            if t < tape.span[1]:
-                _begin_close(book, market, t)
+            if t < reel.last:
+                _begin_close(place, reel, t)
                 if t >= first:
-                    call(t, market, book, series, values)
+                    call(t, market, place, series, values)
         return stop
 
     made: Callable[..., int] = segment

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core.datamodel import PrimitiveModel
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import overload_attribute, overload_method, register_model
 
 from meseta._numba import inline
+from meseta._words import Words
 from meseta.errors import ArgumentError
 from meseta.strategies._book import (
     ASK,
@@ -265,46 +265,23 @@ def clear_orders(book: Any) -> None:
 intrinsic: Any = _intrinsic
 
 
-class _BrokerType(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="Broker")
+class _BrokerType(Words):
+    """The place of a book, which has a broker's methods and attributes."""
 
 
-_broker = _BrokerType()
+_broker = _BrokerType("Broker")
+
+
+@intrinsic
+def broker_of(_typing: Any, book: Any) -> Any:
+    """Return the broker of a book."""
+    return _broker(book), lambda _context, _builder, _signature, v: v[0]
 
 
 @register_model(_BrokerType)
 class _BrokerModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, ir.DoubleType().as_pointer())
-
-
-@intrinsic
-def broker_of(_typing: Any, book: Any) -> Any:
-    """Return the broker of a book, which must outlive it."""
-
-    def emit(context: Any, builder: Any, signature: Any, v: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, v[0]).data
-        return builder.bitcast(data, ir.DoubleType().as_pointer())
-
-    return _broker(book), emit
-
-
-@intrinsic
-def _get(_typing: Any, _b: Any, _index: Any) -> Any:
-    def emit(_context: Any, builder: Any, _signature: Any, v: Any) -> Any:
-        return builder.load(builder.gep(v[0], [v[1]]))
-
-    return types.float64(_broker, types.int64), emit
-
-
-@intrinsic
-def _set(_typing: Any, _b: Any, _index: Any, _value: Any) -> Any:
-    def emit(context: Any, builder: Any, _signature: Any, v: Any) -> Any:
-        builder.store(v[2], builder.gep(v[0], [v[1]]))
-        return context.get_dummy_value()
-
-    return types.none(_broker, types.int64, types.float64), emit
 
 
 def _attribute(name: str) -> Callable[[Any], Any]:
@@ -317,55 +294,55 @@ def _method(name: str) -> Callable[[Any], Any]:
 
 @_attribute("position")
 def _position(_b):
-    return lambda _b: _get(_b, DIRECTION) * _get(_b, SHARES)
+    return lambda _b: _b[DIRECTION] * _b[SHARES]
 
 
 @_attribute("entry_price")
 def _entry_price(_b):
-    return lambda _b: np.nan if _get(_b, DIRECTION) == 0.0 else _get(_b, FILL)
+    return lambda _b: np.nan if _b[DIRECTION] == 0.0 else _b[FILL]
 
 
 @_attribute("bars_held")
 def _bars_held(_b):
     def held(_b):
-        if _get(_b, DIRECTION) == 0.0:
+        if _b[DIRECTION] == 0.0:
             return -1
-        return np.int64(_get(_b, BAR) - _get(_b, ENTRY_BAR))
+        return np.int64(_b[BAR] - _b[ENTRY_BAR])
 
     return held
 
 
 @_attribute("best")
 def _best(_b):
-    return lambda _b: np.nan if _get(_b, DIRECTION) == 0.0 else _get(_b, BEST)
+    return lambda _b: np.nan if _b[DIRECTION] == 0.0 else _b[BEST]
 
 
 @_attribute("profit")
 def _profit(_b):
     def made(_b):
-        if _get(_b, DIRECTION) == 0.0:
+        if _b[DIRECTION] == 0.0:
             return 0.0
-        moved = _get(_b, DIRECTION) * (_get(_b, CLOSE) - _get(_b, FILL))
-        return moved * _get(_b, SHARES) * _get(_b, POINT_VALUE)
+        moved = _b[DIRECTION] * (_b[CLOSE] - _b[FILL])
+        return moved * _b[SHARES] * _b[POINT_VALUE]
 
     return made
 
 
 @_attribute("equity")
 def _equity(_b):
-    return lambda _b: _get(_b, EQUITY)
+    return lambda _b: _b[EQUITY]
 
 
 @inline
 def _sized(b: Any, price: float, size: float) -> float:
-    lot = _get(b, LOT)
+    lot = b[LOT]
     if size > 0.0:
         shares = np.floor(size / lot) * lot
-    elif _get(b, QUANTITY) > 0.0:
-        return _get(b, QUANTITY)
+    elif b[QUANTITY] > 0.0:
+        return b[QUANTITY]
     elif price > 0.0:
-        paid = _get(b, PAID) if _get(b, DIRECTION) != 0.0 else 0.0
-        shares = np.floor((_get(b, EQUITY) - paid) / price / lot) * lot
+        paid = b[PAID] if b[DIRECTION] != 0.0 else 0.0
+        shares = np.floor((b[EQUITY] - paid) / price / lot) * lot
     else:
         return 0.0
     return shares if shares >= lot else 0.0
@@ -377,41 +354,41 @@ def _ask(b: Any, direction: int, kind: int, price: float, size: float) -> None:
         shares = _sized(b, price, size)
         if shares > 0.0:
             at = side_at(direction)
-            _set(b, at + ASK, float(kind))
-            _set(b, at + PRICE, price)
-            _set(b, at + SIZE, shares)
+            b[at + ASK] = float(kind)
+            b[at + PRICE] = price
+            b[at + SIZE] = shares
 
 
 @inline
 def _rest(b: Any, direction: int, price: float) -> None:
     if np.isfinite(price):
         at = side_at(direction)
-        _set(b, at + STOP_KIND, float(RESTING))
-        _set(b, at + STOP_PRICE, price)
-        _set(b, at + SIGNAL_STOP, price)
+        b[at + STOP_KIND] = float(RESTING)
+        b[at + STOP_PRICE] = price
+        b[at + SIGNAL_STOP] = price
 
 
 @inline
 def _target(b: Any, direction: int, price: float) -> None:
     if np.isfinite(price):
-        _set(b, side_at(direction) + LIMIT_PRICE, price)
+        b[side_at(direction) + LIMIT_PRICE] = price
 
 
 @inline
 def _rounded_up(b: Any, price: float) -> float:
-    tick = _get(b, TICK)
+    tick = b[TICK]
     return np.ceil(price / tick - _NEAR) * tick if tick > 0.0 else price
 
 
 @inline
 def _rounded_down(b: Any, price: float) -> float:
-    tick = _get(b, TICK)
+    tick = b[TICK]
     return np.floor(price / tick + _NEAR) * tick if tick > 0.0 else price
 
 
 @_method("buy")
 def _buy(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, 1, MARKET, _get(_b, CLOSE), size)
+    return lambda _b, size=0.0: _ask(_b, 1, MARKET, _b[CLOSE], size)
 
 
 @_method("buy_stop")
@@ -426,7 +403,7 @@ def _buy_limit(_b, price, size=0.0):
 
 @_method("short")
 def _short(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, -1, MARKET, _get(_b, CLOSE), size)
+    return lambda _b, size=0.0: _ask(_b, -1, MARKET, _b[CLOSE], size)
 
 
 @_method("short_stop")
@@ -442,8 +419,8 @@ def _short_limit(_b, price, size=0.0):
 @_method("sell")
 def _sell(_b):
     def leave(_b):
-        if _get(_b, DIRECTION) > 0.0:
-            _set(_b, LEAVE, float(EXIT))
+        if _b[DIRECTION] > 0.0:
+            _b[LEAVE] = float(EXIT)
 
     return leave
 
@@ -461,8 +438,8 @@ def _sell_limit(_b, price):
 @_method("cover")
 def _cover(_b):
     def leave(_b):
-        if _get(_b, DIRECTION) < 0.0:
-            _set(_b, LEAVE, float(EXIT))
+        if _b[DIRECTION] < 0.0:
+            _b[LEAVE] = float(EXIT)
 
     return leave
 
@@ -478,6 +455,11 @@ def _cover_limit(_b, price):
 
 
 @inline
+def _keep(b: Any, index: int, value: float) -> None:
+    b[index] = float(value)
+
+
+@inline
 def _checked(slot: int) -> int:
     if slot < 0 or slot >= SLOTS:
         raise ValueError("a broker remembers slots 0 to 7")
@@ -486,9 +468,9 @@ def _checked(slot: int) -> int:
 
 @_method("remember")
 def _remember(_b, slot, value):
-    return lambda _b, slot, value: _set(_b, MEMORY + _checked(slot), float(value))
+    return lambda _b, slot, value: _keep(_b, MEMORY + _checked(slot), value)
 
 
 @_method("recall")
 def _recall(_b, slot):
-    return lambda _b, slot: _get(_b, MEMORY + _checked(slot))
+    return lambda _b, slot: _b[MEMORY + _checked(slot)]
