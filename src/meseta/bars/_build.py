@@ -11,6 +11,7 @@ import numpy as np
 from meseta.bars._bars import Bars, annual_rate
 from meseta.bars._faults import find_faults
 from meseta.bars._finding import Finding
+from meseta.bars._sessions import find_open
 from meseta.bars._size import infer_size, steps_of
 from meseta.bars._suspicions import find_suspicions
 from meseta.errors import ArgumentError, DataError
@@ -87,7 +88,8 @@ def judge(columns: Columns, label: Label) -> Verdict:
         size = infer_size(sound.time)
     except DataError as error:
         return Verdict(None, (*faults.findings, whole("bar_size", str(error))), notes)
-    suspicions = (*notes, *find_suspicions(sound, size, label.stamp))
+    opens = find_open(sound.time, size.minutes, label.stamp)
+    suspicions = (*notes, *find_suspicions(sound, size, label.stamp, opens))
     if faults.findings:
         return Verdict(None, faults.findings, suspicions)
     bars = Bars(
@@ -106,6 +108,7 @@ def judge(columns: Columns, label: Label) -> Verdict:
         source=label.source,
         warnings=suspicions,
         bars_per_year=annual_rate(columns.time, size),
+        session_open=opens,
     )
     return Verdict(bars, (), suspicions)
 

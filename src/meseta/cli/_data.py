@@ -72,10 +72,21 @@ def _facts(bars: Bars) -> list[tuple[str, str]]:
     span = bars.calendar
     return [
         ("Name", bars.name),
-        ("Bars", f"{count(len(bars))} of {bars.bar_size}, {count(span.sessions)} sessions"),
+        ("Bars", f"{count(len(bars))} of {bars.bar_size}"),
+        ("Sessions", f"{count(span.sessions)}{_opening(bars)}"),
         ("From", f"{day(bars.time[0])} to {day(bars.time[-1])} ({span.years:.2f} years)"),
         ("Time zone", f"{bars.timezone}, times mark the {bars.stamp} of a bar"),
         ("Prices", f"{bars.low.min():,g} to {bars.high.max():,g}, last close {bars.close[-1]:,g}"),
         ("Volume", "yes" if bars.volume is not None else "none"),
         ("Fingerprint", bars.fingerprint),
     ]
+
+
+def _opening(bars: Bars) -> str:
+    from meseta.bars import session_open
+
+    if bars.bar_minutes is None:
+        return ""
+    opens = session_open(bars)
+    evening = " on the evening before" if opens < 0 else ""
+    return f", from {opens % 1440 // 60:02}:{opens % 60:02}{evening}"
