@@ -11,27 +11,12 @@ from hypothesis import strategies as st
 
 from meseta.bars import Bars, load, session_days, session_open
 from meseta.errors import ArgumentError
+from trading_hours import MINUTE, series, spans
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MINUTE = np.timedelta64(1, "m")
 NEW_YORK = "America/New_York"
-
-
-def series(time: np.ndarray, stamp: str = "open") -> Bars:
-    price = np.ones(len(time))
-    return Bars.from_arrays(time, price, price, price, price, stamp=stamp)
-
-
-def spans(
-    *hours: tuple[int, int], size: int = 15, days: int = 40, stamp: str = "open"
-) -> np.ndarray:
-    """Times of bars on weekdays, shape (days, bars); hours in minutes, below 0 the day before."""
-    dates = np.busday_offset("2024-01-01", np.arange(days)).astype("datetime64[us]")
-    begins = np.concatenate([np.arange(*span, size) for span in hours])
-    ends = np.concatenate([np.minimum(np.arange(a, z, size) + size, z) for a, z in hours])
-    return dates[:, np.newaxis] + (begins if stamp == "open" else ends) * MINUTE
 
 
 def starts(days: np.ndarray) -> list[int]:

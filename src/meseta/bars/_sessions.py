@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from meseta._types import BoolArray, IntArray, TimeArray
     from meseta.bars._bars import Bars, Stamp
 
-__all__ = ["begins_of", "days_of", "find_open", "opening", "session_days", "session_open"]
+__all__ = [
+    "MINUTES",
+    "begins_of",
+    "days_of",
+    "find_open",
+    "opening",
+    "session_days",
+    "session_open",
+]
 
 MINUTES = 1440
 WEEK = 7 * MINUTES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta.bars._finding import and_more, clock
+from meseta.bars._finding import Finding, and_more, clock
 from meseta.bars._sessions import days_of
 from meseta.bars._size import DAY, MINUTE, size_name, steps_of
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from meseta.bars._bars import Stamp
     from meseta.bars._faults import Columns
-    from meseta.bars._finding import Finding
     from meseta.bars._size import BarSize
 
     Ints = npt.NDArray[np.int64]
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["find_suspicions"]
+__all__ = ["STUBS", "find_suspicions", "stubs_finding"]
+
+STUBS = "stubs"
 
 JUMP = 0.4
 JUMP_STEPS = 100.0
@@ -55,7 +56,19 @@ def find_suspicions(
     else:
         sessions = _Sessions(columns, size, stamp, days)
         found += [_hole(columns, sessions.longest_pause), sessions.mixed(), sessions.irregular()]
+    if columns.stubs is not None:
+        found.append(stubs_finding(columns.stubs, columns.time, size))
     return tuple(finding for finding in found if finding is not None)
+
+
+def stubs_finding(stubs: Mask, time: npt.NDArray[np.datetime64], size: BarSize) -> Finding | None:
+    """Say how many bars are stubs; None where none is."""
+    count = int(np.count_nonzero(stubs))
+    if not count:
+        return None
+    what = f"{count} of {len(stubs)} bars cover less than their {size.name}"
+    message = f"{what}, because the session ends in them"
+    return Finding(STUBS, 0, clock(time[np.argmax(stubs)]), str(count), message)
 
 
 def _jump(columns: Columns) -> Finding | None:
