@@ -132,7 +132,7 @@ def test_calendar_counts_years_sessions_and_bars():
     assert calendar.bars_per_year == pytest.approx(7 / (2.75 / 365.25))
     assert calendar.sessions == 2
     closing = Bars.from_arrays(time, close, close, close, close, stamp="close").calendar
-    assert closing.sessions == 4  # the bars that end at midnight belong to the date before
+    assert closing.sessions == 2  # from 18:00, so that the bars that end at midnight begin one
 
 
 @pytest.mark.parametrize(

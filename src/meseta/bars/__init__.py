@@ -7,5 +7,21 @@ from meseta.bars._check import Report, check
 from meseta.bars._finding import Finding
 from meseta.bars._load import load
 from meseta.bars._pair import Alignment, pair
+from meseta.bars._parquet import save
+from meseta.bars._resample import resample
+from meseta.bars._sessions import session_days, session_open
 
-__all__ = ["Alignment", "Bars", "Calendar", "Finding", "Report", "check", "load", "pair"]
+__all__ = [
+    "Alignment",
+    "Bars",
+    "Calendar",
+    "Finding",
+    "Report",
+    "check",
+    "load",
+    "pair",
+    "resample",
+    "save",
+    "session_days",
+    "session_open",
+]

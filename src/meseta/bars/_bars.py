@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from meseta.bars._finding import clock
+from meseta.bars._sessions import session_days
 from meseta.bars._size import DAY
 from meseta.errors import ArgumentError
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from meseta._types import BoolArray
     from meseta.bars._faults import Columns
     from meseta.bars._finding import Finding
     from meseta.bars._pair import Alignment
     from meseta.bars._size import BarSize
 
-__all__ = ["Bars", "Calendar", "Stamp", "annual_rate", "session_dates"]
+__all__ = ["Bars", "Calendar", "Stamp", "annual_rate"]
 
 Stamp = Literal["open", "close"]
 YEAR = 365.25 * DAY
@@ -46,8 +48,7 @@ class Calendar:
         Bars after the first, divided by `years`. A slice keeps the figure of the whole
         series, so that a short window annualises like the history it was cut from.
     sessions
-        Dates with at least one bar. A bar stamped at its close belongs to the date on which
-        it ended, one that ends at midnight to the date before.
+        Trading days with at least one bar, see `meseta.bars.session_days`.
     """
 
     first: datetime
@@ -96,6 +97,12 @@ class Bars:
     alignment
         What joining with `second` left out; None where there is none. A slice keeps that of
         the whole series.
+    session_open
+        When a trading day begins, see `meseta.bars.session_open`; None leaves it to be found.
+        A slice keeps that of the whole series.
+    stubs
+        Bars that cover less than their length because their session ends, bool, shape (N,);
+        None where nobody looked. `meseta.bars.resample` marks them. No part of the fingerprint.
 
     Raises
     ------
@@ -120,6 +127,8 @@ class Bars:
     bars_per_year: float
     second: Bars | None = None
     alignment: Alignment | None = None
+    session_open: int | None = None
+    stubs: BoolArray | None = None
 
     def __post_init__(self) -> None:
         if self.second is None:
@@ -225,7 +234,7 @@ class Bars:
             last=self.time[-1].item(),
             years=self.years,
             bars_per_year=self.bars_per_year,
-            sessions=len(np.unique(session_dates(self.time, self.stamp))),
+            sessions=len(np.unique(session_days(self))),
         )
 
     @property
@@ -236,7 +245,7 @@ class Bars:
     def slice(self, a: int, z: int) -> Bars:
         """Rows `a` to `z - 1` as views, those of `second` with them.
 
-        Bar size, zone, warnings, alignment and bars per year are kept.
+        Bar size, zone, warnings, alignment, bars per year and session open are kept.
 
         Raises
         ------
@@ -250,8 +259,9 @@ class Bars:
             )
         cut = {field: getattr(self, field)[a:z] for field in ("time", *PRICES)}
         volume = None if self.volume is None else self.volume[a:z]
+        stubs = None if self.stubs is None else self.stubs[a:z]
         second = None if self.second is None else self.second.slice(a, z)
-        return replace(self, **cut, volume=volume, second=second)
+        return replace(self, **cut, volume=volume, stubs=stubs, second=second)
 
     def to_polars(self) -> pl.DataFrame:
         """Columns time (naive), open, high, low, close, volume; volume null where unknown.
@@ -274,12 +284,6 @@ class Bars:
         volume = np.full(len(self), np.nan) if self.volume is None else self.volume
         columns = {price: getattr(self, price) for price in PRICES} | {"volume": volume}
         return pd.DataFrame(columns, index=pd.DatetimeIndex(self.time, name="time"), copy=True)
-
-
-def session_dates(time: npt.NDArray[np.datetime64], stamp: Stamp) -> npt.NDArray[np.int64]:
-    """Day number of the session of each bar, shape (N,)."""
-    moments: npt.NDArray[np.int64] = time.astype(np.int64)
-    return (moments - 1 if stamp == "close" else moments) // DAY
 
 
 def annual_rate(time: npt.NDArray[np.datetime64], size: BarSize) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from meseta.bars._bars import Bars, annual_rate
 from meseta.bars._faults import find_faults
 from meseta.bars._finding import Finding
+from meseta.bars._sessions import find_open
 from meseta.bars._size import infer_size, steps_of
 from meseta.bars._suspicions import find_suspicions
 from meseta.errors import ArgumentError, DataError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from meseta.bars._bars import Stamp
     from meseta.bars._faults import Columns
+    from meseta.bars._size import BarSize
 
 __all__ = ["Label", "Verdict", "build", "judge", "whole"]
 
@@ -32,6 +34,7 @@ class Label:
     """What the caller or the layout says about bars, beside the numbers.
 
     `notes` are findings about the source as such; they come before those about its numbers.
+    What `size` and `session_open` leave open is read from the times.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Label:
     allow_nonpositive: bool
     source: str | None
     notes: tuple[Finding, ...] = ()
+    size: BarSize | None = None
+    session_open: int | None = None
 
     def __post_init__(self) -> None:
         if self.stamp not in {"open", "close"}:
@@ -84,10 +89,13 @@ def judge(columns: Columns, label: Label) -> Verdict:
     if not in_order:
         return Verdict(None, faults.findings, notes)
     try:
-        size = infer_size(sound.time)
+        size = label.size or infer_size(sound.time)
     except DataError as error:
         return Verdict(None, (*faults.findings, whole("bar_size", str(error))), notes)
-    suspicions = (*notes, *find_suspicions(sound, size, label.stamp))
+    opens = label.session_open
+    if opens is None:
+        opens = find_open(sound.time, size.minutes, label.stamp, sound.stubs)
+    suspicions = (*notes, *find_suspicions(sound, size, label.stamp, opens))
     if faults.findings:
         return Verdict(None, faults.findings, suspicions)
     bars = Bars(
@@ -106,6 +114,8 @@ def judge(columns: Columns, label: Label) -> Verdict:
         source=label.source,
         warnings=suspicions,
         bars_per_year=annual_rate(columns.time, size),
+        session_open=opens,
+        stubs=None if columns.stubs is None else _own(columns.stubs),
     )
     return Verdict(bars, (), suspicions)
 

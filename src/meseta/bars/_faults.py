@@ -49,6 +49,8 @@ class Columns:
         The same, or None where the source has none.
     instants
         datetime64[us] in UTC, shape (N,), where the source states instants and not wall time.
+    stubs
+        Which bars the source marks as shorter than the others, bool, shape (N,), or None.
     row
         From position to the row number that the user sees.
     unread
@@ -64,6 +66,7 @@ class Columns:
     close: Floats
     volume: Floats | None = None
     instants: Times | None = None
+    stubs: Mask | None = None
     row: Callable[[int], int] = _same
     unread: tuple[Finding, ...] = ()
     unread_rows: tuple[int, ...] = ()
@@ -94,6 +97,7 @@ class Columns:
             self.close[kept],
             volume=None if self.volume is None else self.volume[kept],
             instants=None if self.instants is None else self.instants[kept],
+            stubs=None if self.stubs is None else self.stubs[kept],
             row=lambda position: self.row(int(kept[position])),
         )
 

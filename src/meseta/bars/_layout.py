@@ -38,6 +38,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "volume": ("volume", "vol", "totalvolume", "tickvolume", "tickvol", "v"),
     "up": ("up",),
     "down": ("down",),
+    "stub": ("stub",),
 }
 PRICES = ("open", "high", "low", "close")
 KLINE_HEADERS = (
@@ -67,7 +68,7 @@ class Layout:
     ----------
     roles
         From role to position: moment (one column with date and time, or date alone), clock
-        (hour in a column of its own), the four prices, volume, up and down.
+        (hour in a column of its own), the four prices, volume, up, down and stub.
     tradestation
         Whether the columns are those of a TradeStation chart export.
     """

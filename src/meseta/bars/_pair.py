@@ -187,7 +187,9 @@ def _taken(bars: Bars, rows: Rows) -> Bars:
         return bars
     fields = ("time", "open", "high", "low", "close")
     columns = {field: getattr(bars, field)[rows] for field in fields}
-    columns["volume"] = None if bars.volume is None else bars.volume[rows]
+    for field in ("volume", "stubs"):
+        column = getattr(bars, field)
+        columns[field] = None if column is None else column[rows]
     for column in columns.values():
         if column is not None:
             column.setflags(write=False)

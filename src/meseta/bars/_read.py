@@ -32,6 +32,7 @@ __all__ = ["Options", "read"]
 
 NEW_YORK = "America/New_York"
 TIMES = ("moment", "clock")
+TRUTHS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,11 @@ def read(source: Any, options: Options) -> tuple[Columns, Label]:
     label = Label(
         name=options.name or opened.name,
         timezone=zone,
-        stamp=options.stamp or ("close" if layout.tradestation else "open"),
+        stamp=options.stamp or opened.stamp or ("close" if layout.tradestation else "open"),
         allow_nonpositive=options.allow_nonpositive,
         source=opened.origin,
+        size=opened.size,
+        session_open=opened.session_open,
     )
     columns = _columns(table, layout, moments, zone)
     return leverage(columns, label, opened.leveraged) if opened.leveraged else (columns, label)
@@ -85,7 +88,7 @@ def _columns(table: Table, layout: Layout, moments: Moments, zone: str) -> Colum
     cells = {
         role: _Cells.read(table.columns[position])
         for role, position in layout.roles.items()
-        if role not in {"moment", "clock"}
+        if role not in {*TIMES, "stub"}
     }
     columns = Columns(
         _wall(moments.values, zone) if moments.instants else moments.values,
@@ -95,6 +98,7 @@ def _columns(table: Table, layout: Layout, moments: Moments, zone: str) -> Colum
         cells["close"].values,
         volume=_volume({role: cell.values for role, cell in cells.items()}),
         instants=moments.values if moments.instants else None,
+        stubs=_stubs(table.columns[layout.roles["stub"]]) if "stub" in layout.roles else None,
         row=table.row,
     )
     lost = np.flatnonzero(np.isnat(moments.values))
@@ -155,6 +159,14 @@ def _volume(cells: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.floa
     else:
         return None
     return None if np.isnan(volume).all() else volume
+
+
+def _stubs(column: pl.Series) -> npt.NDArray[np.bool_] | None:
+    """Read the marks of short bars; None where a column of that name holds something else."""
+    text = column.cast(pl.String).fill_null("").str.strip_chars().str.to_lowercase()
+    if not text.is_in(list(TRUTHS)).all():
+        return None
+    return text.replace_strict(TRUTHS, return_dtype=pl.Boolean).to_numpy()
 
 
 def _wall(instants: npt.NDArray[np.datetime64], zone: str) -> npt.NDArray[np.datetime64]:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from meseta.bars._parquet import read_parquet
 from meseta.bars._text import Table, read_text
 from meseta.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from meseta.bars._bars import Stamp
+    from meseta.bars._size import BarSize
     from meseta.bars._times import DateOrder
 
 __all__ = ["Source", "describe", "open_source"]
@@ -32,7 +35,7 @@ class Source:
     """A table and what its origin says about it.
 
     `leveraged` is the sample from whose prices those of a leveraged fund are to be made up;
-    None where the table's prices are the ones asked for.
+    None where the table's prices are the ones asked for. What else is None is not said.
     """
 
     table: Table
@@ -41,6 +44,9 @@ class Source:
     zone: str | None = None
     date_order: DateOrder | None = None
     leveraged: str | None = None
+    stamp: Stamp | None = None
+    size: BarSize | None = None
+    session_open: int | None = None
 
 
 def describe(source: Any) -> str:
@@ -99,17 +105,21 @@ def _sample(name: str) -> Source:
 
 def _file(path: Path, origin: str) -> Source:
     data = _bytes(path)
-    if data.startswith(PARQUET):
-        try:
-            table = _from_polars(pl.read_parquet(data))
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"the Parquet file is damaged ({error}); write it again") from error
-    else:
-        table = read_text(data)
     name = path.name
     for extension in EXTENSIONS:
         name = name.removesuffix(extension)
-    return Source(table, name, origin)
+    if not data.startswith(PARQUET):
+        return Source(read_text(data), name, origin)
+    frame, kept = read_parquet(data)
+    return Source(
+        _from_polars(frame),
+        name,
+        origin,
+        zone=kept.timezone,
+        stamp=kept.stamp,
+        size=kept.size,
+        session_open=kept.session_open,
+    )
 
 
 def _bytes(path: Path) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta.bars._bars import session_dates
-from meseta.bars._finding import and_more, clock
+from meseta.bars._finding import Finding, and_more, clock
+from meseta.bars._sessions import days_of
 from meseta.bars._size import DAY, MINUTE, size_name, steps_of
 
 if TYPE_CHECKING:
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from meseta.bars._bars import Stamp
     from meseta.bars._faults import Columns
-    from meseta.bars._finding import Finding
     from meseta.bars._size import BarSize
 
     Ints = npt.NDArray[np.int64]
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["find_suspicions"]
+__all__ = ["STUBS", "find_suspicions", "stubs_finding"]
+
+STUBS = "stubs"
 
 JUMP = 0.4
 JUMP_STEPS = 100.0
@@ -32,7 +33,9 @@ QUIET_SESSIONS = 5
 HOUR = 60 * MINUTE
 
 
-def find_suspicions(columns: Columns, size: BarSize, stamp: Stamp) -> tuple[Finding, ...]:
+def find_suspicions(
+    columns: Columns, size: BarSize, stamp: Stamp, opens: int
+) -> tuple[Finding, ...]:
     """Look for jumps, holes, weeks without volume, irregular steps and mixed bar sizes.
 
     Parameters
@@ -43,14 +46,29 @@ def find_suspicions(columns: Columns, size: BarSize, stamp: Stamp) -> tuple[Find
         Their bar size.
     stamp
         Where in the bar the time lies; only a bar stamped at its close shows as a short stub.
+    opens
+        When sessions begin, see `session_open`.
     """
-    found = [_jump(columns), _quiet(columns, stamp)]
+    days = days_of(columns.time, size.minutes, stamp, opens)
+    found = [_jump(columns), _quiet(columns, days)]
     if size.minutes is None:
         found += [_hole(columns, _longest_pause_days(size.days)), _mixed_days(columns, size)]
     else:
-        sessions = _Sessions(columns, size, stamp)
+        sessions = _Sessions(columns, size, stamp, days)
         found += [_hole(columns, sessions.longest_pause), sessions.mixed(), sessions.irregular()]
+    if columns.stubs is not None:
+        found.append(stubs_finding(columns.stubs, columns.time, size))
     return tuple(finding for finding in found if finding is not None)
+
+
+def stubs_finding(stubs: Mask, time: npt.NDArray[np.datetime64], size: BarSize) -> Finding | None:
+    """Say how many bars are stubs; None where none is."""
+    count = int(np.count_nonzero(stubs))
+    if not count:
+        return None
+    what = f"{count} of {len(stubs)} bars cover less than their {size.name}"
+    message = f"{what}, because the session ends in them"
+    return Finding(STUBS, 0, clock(time[np.argmax(stubs)]), str(count), message)
 
 
 def _jump(columns: Columns) -> Finding | None:
@@ -101,12 +119,11 @@ def _hole(columns: Columns, longest: int) -> Finding | None:
     return columns.finding("hole", at + 1, value, what + and_more(int(np.count_nonzero(rows))))
 
 
-def _quiet(columns: Columns, stamp: Stamp) -> Finding | None:
+def _quiet(columns: Columns, days: Ints) -> Finding | None:
     """Five sessions in a row without volume, where there is volume elsewhere."""
     if columns.volume is None or not columns.volume.any():
         return None
-    dates = session_dates(columns.time, stamp)
-    starts = np.flatnonzero(np.diff(dates, prepend=dates[0] - 1))
+    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
     quiet = np.add.reduceat(columns.volume, starts) == 0
     begins, lengths = _runs(quiet)
     long = lengths >= QUIET_SESSIONS
@@ -136,20 +153,20 @@ def _mixed_days(columns: Columns, size: BarSize) -> Finding | None:
 class _Sessions:
     """Steps of bars shorter than a day, seen within their sessions.
 
-    A market with a tenth of its bars on Saturdays never closes; any other pauses overnight
-    and at weekends.
+    A market with a tenth of its bars on Saturdays and on Sundays never closes; any other
+    pauses overnight and at weekends.
     """
 
-    def __init__(self, columns: Columns, size: BarSize, stamp: Stamp) -> None:
+    def __init__(self, columns: Columns, size: BarSize, stamp: Stamp, days: Ints) -> None:
         self.columns = columns
         self.size = size
-        self.dates = session_dates(columns.time, stamp)
+        self.days = days
         self.steps = steps_of(columns.order)
-        saturdays = (self.dates + 3) % 7 == 5
-        self.open_always = bool(saturdays.mean() >= 0.1)
+        weekdays = np.bincount((days + 3) % 7, minlength=7) / len(days)
+        self.open_always = bool(weekdays[5:].min() >= 0.1)
         self.stubs_show = stamp == "close"
-        self.starts = np.flatnonzero(np.diff(self.dates, prepend=self.dates[0] - 1))
-        bars = np.diff(self.starts, append=len(self.dates))
+        self.starts = np.flatnonzero(np.diff(self.days, prepend=self.days[0] - 1))
+        bars = np.diff(self.starts, append=len(self.days))
         self.session = np.repeat(np.arange(len(bars)), bars)
         self.mixed_sessions = self._find_mixed(bars)
 
@@ -160,7 +177,7 @@ class _Sessions:
 
     def _find_mixed(self, bars: Ints) -> Mask:
         """Sessions in which most steps differ from the bar size, or of lone bars in a row."""
-        within = np.diff(self.dates) == 0
+        within = np.diff(self.days) == 0
         regular = within & (self.steps == self.size.microseconds)
         steps = np.bincount(self.session[1:][within], minlength=len(bars))
         good = np.bincount(self.session[1:][regular], minlength=len(bars))
@@ -191,7 +208,7 @@ class _Sessions:
         0.148 at most. More would not do: clocks that change move the break of a future by an
         hour for a third of the year, seen in UTC, and it has none on Fridays and Sundays.
         """
-        same = self.steps <= self.longest_pause if self.open_always else np.diff(self.dates) == 0
+        same = self.steps <= self.longest_pause if self.open_always else np.diff(self.days) == 0
         odd = same & (self.steps != self.size.microseconds)
         odd &= ~self.mixed_sessions[self.session[1:]]
         if self.stubs_show:

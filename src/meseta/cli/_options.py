@@ -41,6 +41,7 @@ __all__ = [
     "Sample",
     "SampleMethod",
     "Seed",
+    "SessionOpen",
     "Slippage",
     "StrategyName",
     "Threads",
@@ -98,6 +99,15 @@ Nonpositive = Annotated[
     typer.Option(
         "--allow-nonpositive",
         help="Let prices of zero and less pass, as back-adjusted futures have them.",
+        rich_help_panel=DATA,
+    ),
+]
+SessionOpen = Annotated[
+    str | None,
+    typer.Option(
+        "--session-open",
+        metavar="HH:MM",
+        help="Time of day at which a trading day begins. Default: found from the data.",
         rich_help_panel=DATA,
     ),
 ]
