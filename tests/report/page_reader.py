@@ -77,6 +77,20 @@ class Page(HTMLParser):
         return document
 
 
+def check_alone(page: Page) -> None:
+    """Assert that a page loads nothing and forbids itself to."""
+    loading = {"src", "srcset", "action", "data", "poster"}
+    assert [attributes for _, attributes in page.tags if loading & set(attributes)] == []
+    tags = [tag for tag, _ in page.tags]
+    assert not {"link", "iframe", "img", "object", "base"} & set(tags)
+    assert tags.count("script") == 3
+    rules = [
+        str(attributes["content"]) for _, attributes in page.tags if "http-equiv" in attributes
+    ]
+    assert len(rules) == 1
+    assert rules[0].startswith("default-src 'none';")
+
+
 def _folded(text: str) -> str:
     """White space as a browser folds it, which leaves no-break spaces alone."""
     return re.sub(r"[ \t\n\r]+", " ", text).strip(" ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from page_reader import Page
+from run_files import edited, read
 from synthetic_run import Recipe, write_run
 
 from meseta._files import write_json
@@ -20,26 +20,6 @@ from meseta.report._format import count, metric, money, percent, plain, ratio, s
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def edited(**values: Any) -> Callable[[Path], None]:
-    """Set fields of the manifest, `a__b` for a field inside another."""
-
-    def change(folder: Path) -> None:
-        manifest = read(folder / "manifest.json")
-        for name, value in values.items():
-            *outer, last = name.split("__")
-            place = manifest
-            for key in outer:
-                place = place[key]
-            place[last] = value
-        write_json(folder / "manifest.json", manifest)
-
-    return change
-
-
-def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 # One file, no network

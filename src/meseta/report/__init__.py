@@ -1,4 +1,4 @@
-"""Reports: self-contained HTML pages of a run, its variants or a back-test, and their charts."""
+"""Reports: self-contained HTML pages of runs, walk-forwards and back-tests, and their charts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from meseta.report._comparison import VariantRow, comparison_rows, write_compari
 from meseta.report._map import plateau_map
 from meseta.report._report import write_report
 from meseta.report._spans import Span
+from meseta.report._walkforward import write_walkforward_report
 
 __all__ = [
     "Curve",
@@ -22,4 +23,5 @@ __all__ = [
     "write_backtest_page",
     "write_comparison",
     "write_report",
+    "write_walkforward_report",
 ]

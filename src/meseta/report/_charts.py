@@ -27,12 +27,17 @@ __all__ = [
     "FONT",
     "Curve",
     "Line",
+    "Panels",
     "Trades",
     "backtest_chart",
     "base_layout",
+    "curve_line",
     "curves_chart",
+    "drawn_line",
     "equity_chart",
+    "fall_area",
     "phase_timeline",
+    "value_axis",
 ]
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -118,7 +123,7 @@ def phase_timeline(
     """
     keep = thinned(close, points)
     price = close[keep]
-    panels = _Panels([("price", 270)], spans)
+    panels = Panels([("price", 270)], spans)
     figure = go.Figure(
         go.Scatter(
             x=time_labels(time[keep]),
@@ -129,7 +134,7 @@ def phase_timeline(
         )
     )
     figure.update_layout(panels.layout(time))
-    figure.update_layout(yaxis=_value_axis("close", log=bool(np.nanmin(price) > 0)))
+    figure.update_layout(yaxis=value_axis("close", log=bool(np.nanmin(price) > 0)))
     _draw_spans(figure, spans, panels, shade=("vault",))
     figure.update_annotations(text="vault,<br>locked")
     return figure
@@ -156,15 +161,15 @@ def equity_chart(
         (N,) drawdown of `centre` in money, zero or more; worked out from it when not given,
         which misses what lies between the points of a thinned curve.
     """
-    panels = _Panels([("equity", 250), ("drawdown", 90)], spans)
+    panels = Panels([("equity", 250), ("drawdown", 90)], spans)
     figure = go.Figure([_thin_line(curve) for curve in others])
-    figure.add_trace(_line(centre))
+    figure.add_trace(curve_line(centre))
     depth = drawdown(centre.equity) if fall is None else fall
-    figure.add_trace(_fall_area(centre.time, depth))
+    figure.add_trace(fall_area(centre.time, depth))
     figure.update_layout(panels.layout(centre.time))
     levels = np.concatenate([centre.equity, *(curve.equity for curve in others)])
-    figure.update_layout(yaxis=_value_axis("equity", log=_wide(levels)))
-    figure.update_layout(yaxis2=_value_axis("drawdown", log=False) | {"nticks": 4})
+    figure.update_layout(yaxis=value_axis("equity", log=_wide(levels)))
+    figure.update_layout(yaxis2=value_axis("drawdown", log=False) | {"nticks": 4})
     _draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
@@ -179,17 +184,13 @@ def curves_chart(lines: Sequence[Line], spans: Sequence[Span] = ()) -> go.Figure
     spans
         Drawn as rows below; validation and vault are shaded over the curves too.
     """
-    panels = _Panels([("equity", 320)], spans)
-    figure = go.Figure()
-    for each in lines:
-        line = _line(each.curve, color=each.color, width=1.6)
-        line.line.dash = "dot" if each.dotted else "solid"
-        figure.add_trace(line)
+    panels = Panels([("equity", 320)], spans)
+    figure = go.Figure([drawn_line(each) for each in lines])
     times = [each.curve.time for each in lines]
     ends = np.array([min(time[0] for time in times), max(time[-1] for time in times)])
     figure.update_layout(panels.layout(ends))
     levels = np.concatenate([each.curve.equity for each in lines])
-    figure.update_layout(yaxis=_value_axis("equity", log=_wide(levels)))
+    figure.update_layout(yaxis=value_axis("equity", log=_wide(levels)))
     _draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
@@ -215,24 +216,24 @@ def backtest_chart(
         Drawn as rows below; validation and vault are shaded over the curves too.
     """
     keep = np.union1d(thinned(close, points // 2), thinned(equity, points // 2))
-    panels = _Panels([("price", 230), ("equity", 190), ("drawdown", 90)], spans)
+    panels = Panels([("price", 230), ("equity", 190), ("drawdown", 90)], spans)
     price = Curve("close", time[keep], close[keep])
     account = Curve("equity", time[keep], equity[keep])
-    figure = go.Figure(_line(price, color="ink", width=1.1))
+    figure = go.Figure(curve_line(price, color="ink", width=1.1))
     figure.add_traces(_marks(trades))
-    figure.add_trace(_line(account, axis="y2"))
-    figure.add_trace(_fall_area(time[keep], drawdown(equity)[keep], axis="y3"))
+    figure.add_trace(curve_line(account, axis="y2"))
+    figure.add_trace(fall_area(time[keep], drawdown(equity)[keep], axis="y3"))
     figure.update_layout(panels.layout(time))
     figure.update_layout(
-        yaxis=_value_axis("close", log=_wide(close)),
-        yaxis2=_value_axis("equity", log=_wide(equity)),
-        yaxis3=_value_axis("drawdown", log=False) | {"nticks": 4},
+        yaxis=value_axis("close", log=_wide(close)),
+        yaxis2=value_axis("equity", log=_wide(equity)),
+        yaxis3=value_axis("drawdown", log=False) | {"nticks": 4},
     )
     _draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
 
-class _Panels:
+class Panels:
     """Heights of stacked panels, with a row of lanes at the bottom, as fractions of the paper."""
 
     def __init__(self, panels: Sequence[tuple[str, int]], spans: Sequence[Span]) -> None:
@@ -291,7 +292,8 @@ def _axis(name: str, number: int) -> str:
     return name if number == 1 else f"{name}{number}"
 
 
-def _value_axis(title: str, *, log: bool) -> dict[str, Any]:
+def value_axis(title: str, *, log: bool) -> dict[str, Any]:
+    """Return the axis of money or of prices, named `title`."""
     return {
         "type": "log" if log else "linear",
         "title": {
@@ -313,9 +315,10 @@ def _wide(levels: FloatArray) -> bool:
     return bool(low > 0 and high > 8 * low)
 
 
-def _line(
+def curve_line(
     curve: Curve, *, color: str = "accent", width: float = 1.8, axis: str = "y"
 ) -> go.Scatter:
+    """Draw a curve in the colour of a palette's role."""
     return go.Scatter(
         x=time_labels(curve.time),
         y=curve.equity.astype(np.float32),
@@ -327,12 +330,20 @@ def _line(
 
 
 def _thin_line(curve: Curve) -> go.Scatter:
-    line = _line(curve, color="thin", width=0.8)
+    line = curve_line(curve, color="thin", width=0.8)
     line.opacity = 0.7
     return line
 
 
-def _fall_area(time: TimeArray, depth: FloatArray, axis: str = "y2") -> go.Scatter:
+def drawn_line(line: Line) -> go.Scatter:
+    """Draw one of several curves."""
+    trace = curve_line(line.curve, color=line.color, width=1.6)
+    trace.line.dash = "dot" if line.dotted else "solid"
+    return trace
+
+
+def fall_area(time: TimeArray, depth: FloatArray, axis: str = "y2") -> go.Scatter:
+    """Draw a drawdown (N,), zero or more, downwards."""
     return go.Scatter(
         x=time_labels(time),
         y=-depth.astype(np.float32),
@@ -366,7 +377,7 @@ def _marks(trades: Trades) -> list[go.Scatter]:
 
 
 def _draw_spans(
-    figure: go.Figure, spans: Sequence[Span], panels: _Panels, *, shade: tuple[str, ...]
+    figure: go.Figure, spans: Sequence[Span], panels: Panels, *, shade: tuple[str, ...]
 ) -> None:
     figure.add_traces([_bar(span, _axis("y", panels.lane_axis)) for span in spans])
     figure.update_layout(barmode="overlay", bargap=0.28)

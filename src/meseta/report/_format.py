@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "MISSING",
+    "alike",
     "count",
     "day",
     "duration",
@@ -85,6 +86,12 @@ def money(value: Any) -> str:
     """Write money in the account's currency: whole above 1,000, cents below."""
     small = value is not None and abs(float(value)) < 1000
     return _number(value, 2 if small else 0)
+
+
+def alike(values: Iterable[Any]) -> Callable[[Any], str]:
+    """Return how to write money that stands in one table: whole where any of it is large."""
+    known = (abs(float(value)) for value in values if value is not None)
+    return count if any(1000 <= size < math.inf for size in known) else money
 
 
 def ratio(value: Any) -> str:

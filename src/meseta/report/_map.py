@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from meseta.report._run import Cell, Plateau
 
-__all__ = ["VIEWS", "outlines", "plateau_map"]
+__all__ = [
+    "SCALE_STOPS",
+    "VIEWS",
+    "colorbar",
+    "draw_outline",
+    "grid_axis",
+    "outlines",
+    "plateau_map",
+]
 
 Corner = tuple[int, int]
 Loop = list[tuple[float, float]]
@@ -30,6 +38,11 @@ VIEWS: dict[str, tuple[str, str]] = {
     "profitable_share": ("Profitable share", ".0%"),
 }
 """Field of a cell to the view's title and the number format of its colour bar."""
+
+SCALE_STOPS: list[tuple[float, str]] = [
+    (i / (len(SCALE) - 1), light) for i, (light, _) in enumerate(SCALE)
+]
+"""The palette's scale as Plotly takes it."""
 
 _INSET = 0.055
 
@@ -145,14 +158,15 @@ def _view(
         text=text,
         hovertemplate="%{text}<extra></extra>",
         hoverongaps=False,
-        colorscale=[[i / (len(SCALE) - 1), light] for i, (light, _) in enumerate(SCALE)],
+        colorscale=SCALE_STOPS,
         xgap=1,
         ygap=1,
-        colorbar=_colorbar(title, tickformat),
+        colorbar=colorbar(title, tickformat),
     )
 
 
-def _colorbar(title: str, tickformat: str) -> dict[str, Any]:
+def colorbar(title: str, tickformat: str) -> dict[str, Any]:
+    """Return the colour bar of a heat map."""
     return {
         "title": {"text": title, "side": "right", "font": {"size": 11, "color": tone("muted")}},
         "tickformat": tickformat,
@@ -196,14 +210,15 @@ def _dots(places: list[Corner]) -> go.Scatter:
 
 def _layout(plateaus: Plateaus, rows: int) -> dict[str, Any]:
     layout = base_layout(min(max(34 * rows + 104, 250), 650))
-    layout["xaxis"] = _grid_axis(plateaus.axes[0], plateaus.x_values)
-    layout["yaxis"] = _grid_axis(plateaus.axes[1], plateaus.y_values)
+    layout["xaxis"] = grid_axis(plateaus.axes[0], plateaus.x_values)
+    layout["yaxis"] = grid_axis(plateaus.axes[1], plateaus.y_values)
     layout["margin"] |= {"b": 46}
     layout["meta"] = {"views": [title for title, _ in VIEWS.values()]}
     return layout
 
 
-def _grid_axis(name: str, values: Sequence[float | str]) -> dict[str, Any]:
+def grid_axis(name: str, values: Sequence[float | str]) -> dict[str, Any]:
+    """Return an axis of steps through `values`, each the same size, named `name`."""
     every = max(1, -(-len(values) // 24))
     marks = list(range(0, len(values), every))
     return {
@@ -218,18 +233,25 @@ def _grid_axis(name: str, values: Sequence[float | str]) -> dict[str, Any]:
     }
 
 
+def draw_outline(
+    figure: go.Figure, cells: Iterable[Corner], width: float = 2.0, inset: float = _INSET
+) -> None:
+    """Draw the border around cells, `inset` of a cell inside of it, `width` pixels wide."""
+    path = " ".join(
+        "M" + " L".join(f"{x:.3f},{y:.3f}" for x, y in loop) + " Z"
+        for loop in outlines(cells, inset)
+    )
+    # A pale line under the dark one, so that the outline reads on every shade of the scale.
+    for color, pixels in ((tone("paper"), width + 3.0), (tone("ink"), width)):
+        figure.add_shape(
+            type="path", path=path, xref="x", yref="y", line={"color": color, "width": pixels}
+        )
+
+
 def _outline(figure: go.Figure, plateau: Plateau, inside: list[Corner]) -> None:
     if not inside:
         return
-    path = " ".join(
-        "M" + " L".join(f"{x:.3f},{y:.3f}" for x, y in loop) + " Z"
-        for loop in outlines(inside, _INSET)
-    )
-    # A pale line under the dark one, so that the outline reads on every shade of the scale.
-    for color, width in ((tone("paper"), 5.0), (tone("ink"), 2.0)):
-        figure.add_shape(
-            type="path", path=path, xref="x", yref="y", line={"color": color, "width": width}
-        )
+    draw_outline(figure, inside)
     middle = np.mean(inside, axis=0)
     x, y = min(inside, key=lambda cell: (float(np.hypot(*(np.array(cell) - middle))), cell))
     figure.add_annotation(

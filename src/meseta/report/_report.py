@@ -17,11 +17,12 @@ from meseta.report._variants import COMPARISON, VARIANTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meseta.report._run import Manifest, Run
+    from meseta.report._record import Record
+    from meseta.report._run import Run
 
-__all__ = ["write_report"]
+__all__ = ["FINDINGS", "pretty", "timings", "write_report"]
 
-_FINDINGS = 40  # rows of the data's remarks; a bad file can have thousands
+FINDINGS = 40  # rows of the data's remarks; a bad file can have thousands
 
 
 def write_report(run_folder: Path) -> Path:
@@ -57,6 +58,7 @@ def _content(run: Run, figures: Figures) -> dict[str, Any]:
     vault = manifest.vault
     return {
         "manifest": manifest,
+        "strategy": manifest.strategy,
         "plateaus": run.plateaus,
         "extent": extent(manifest),
         "sample": sample(manifest),
@@ -78,10 +80,10 @@ def _content(run: Run, figures: Figures) -> dict[str, Any]:
         "views": plateau_views(run, rows, figures),
         "vault": sections.vault_view(run, figures),
         "opened": sections.opened(None if vault is None else vault.opened),
-        "findings_shown": _FINDINGS,
+        "findings_shown": FINDINGS,
         "environment": [(name, plain(value)) for name, value in manifest.environment.items()],
-        "timings": _timings(manifest),
-        "config": _pretty(manifest.config),
+        "timings": timings(manifest),
+        "config": pretty(manifest.config),
     }
 
 
@@ -95,12 +97,14 @@ def _comparison(run: Run) -> str | None:
     return None
 
 
-def _timings(manifest: Manifest) -> list[tuple[str, str]]:
+def timings(manifest: Record) -> list[tuple[str, str]]:
+    """List what took how long."""
     return [
         (name.removesuffix("_s").replace("_", " "), duration(value))
         for name, value in manifest.timings.items()
     ]
 
 
-def _pretty(config: dict[str, Any]) -> str:
+def pretty(config: dict[str, Any]) -> str:
+    """Write a configuration to be read; nothing for an empty one."""
     return json.dumps(config, indent=2, ensure_ascii=False) if config else ""

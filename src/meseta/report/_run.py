@@ -1,4 +1,4 @@
-"""Reads a run folder; whatever the report shows comes from here.
+"""Reads the folder of a search run; whatever its report shows comes from here.
 
 Everything but the manifest may be missing or empty, and every field of the manifest has a
 default, so that an unfinished or unusual run still gives a page that says what is not there.
@@ -6,16 +6,14 @@ default, so that an unfinished or unusual run still gives a page that says what 
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field
 
-from meseta.errors import RunError
+from meseta.report._record import Model, Record, filled, parse, parse_manifest, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,97 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Manifest", "Phase", "Plateau", "Plateaus", "Run", "Vault", "read_run"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
-
-
-M = TypeVar("M", bound=_Model)
-
-
-class Finding(_Model):
-    """One remark of the data check."""
-
-    code: str = ""
-    row: int | None = None
-    time: str | None = None
-    value: str | None = None
-    message: str = ""
-
-
-class Alignment(_Model):
-    """Bars that joining two symbols left out: counts with `bars`, shares without."""
-
-    bars: int | None = None
-    dropped: float | None = None
-    dropped_second: float | None = None
-    outside: int | None = None
-
-    def share(self, dropped: float | None) -> float | None:
-        """Return dropped bars per bar of a symbol in the span that both have, 0 to 1."""
-        if dropped is None or self.bars is None:
-            return dropped
-        return dropped / (self.bars + dropped) if self.bars + dropped else None
-
-
-class Second(_Model):
-    """The second symbol, which the strategy reads and does not trade."""
-
-    name: str = "unnamed data"
-    source: str | None = None
-    alignment: Alignment | None = None
-
-    @field_validator("alignment", mode="before")
-    @classmethod
-    def _share_alone(cls, value: Any) -> Any:
-        return {"dropped": value} if isinstance(value, int | float) else value
-
-    @property
-    def dropped(self) -> tuple[float | None, float | None]:
-        """Share of bars dropped of the traded and of this symbol; None: not recorded."""
-        known = self.alignment or Alignment()
-        return known.share(known.dropped), known.share(known.dropped_second)
-
-
-class Data(_Model):
-    """What was loaded."""
-
-    name: str = "unnamed data"
-    source: str | None = None
-    fingerprint: str | None = None
-    rows: int | None = None
-    first: str | None = None
-    last: str | None = None
-    bar_size: str | None = None
-    timezone: str | None = None
-    second: Second | None = None
-    warnings: list[Finding] = Field(default_factory=list)
-
-
-class Sampled(_Model):
-    """How the searched combinations of a large grid were drawn."""
-
-    count: int
-    method: str = "unknown"
-    seed: int | None = None
-
-
-class Grid(_Model):
-    """What was searched."""
-
-    name: str | None = None
-    combinations: int | None = None
-    searched: int | None = None
-    sampled: Sampled | None = None
-    constraints: list[str] = Field(default_factory=list)
-    values: dict[str, list[Any]] = Field(default_factory=dict)
-
-    @property
-    def product(self) -> int:
-        """Number of combinations of the values, without the constraints."""
-        return math.prod(len(values) for values in self.values.values())
-
-
-class WholeGrid(_Model):
+class WholeGrid(Model):
     """Validation profit, summed over the phases, of every combination that was searched."""
 
     profitable: float | None = None
@@ -121,7 +29,7 @@ class WholeGrid(_Model):
     worst_oos: float | None = None
 
 
-class VariantEntry(_Model):
+class VariantEntry(Model):
     """One simpler variant that the run searched too; `folder` is relative to the run's."""
 
     strategy: str
@@ -130,7 +38,7 @@ class VariantEntry(_Model):
     status: str = "unknown"
 
 
-class Phase(_Model):
+class Phase(Model):
     """Bars `[a, z)`, split at `o`."""
 
     number: int
@@ -142,7 +50,7 @@ class Phase(_Model):
     z: int
 
 
-class Vault(_Model):
+class Vault(Model):
     """The last span, `[a, z)`, which no selection reads."""
 
     months: float | None = None
@@ -153,7 +61,7 @@ class Vault(_Model):
     opened: int | None = None
 
 
-class Gates(_Model):
+class Gates(Model):
     """Thresholds of the quality gates."""
 
     min_efficiency: float | None = None
@@ -163,7 +71,7 @@ class Gates(_Model):
     min_trades: int | None = None
 
 
-class FunnelPhase(_Model):
+class FunnelPhase(Model):
     """How many combinations each gate removed alone, and were left in sequence."""
 
     phase: int
@@ -173,7 +81,7 @@ class FunnelPhase(_Model):
     valid: int = 0
 
 
-class Funnel(_Model):
+class Funnel(Model):
     """The gates of all phases, combined."""
 
     phases: list[FunnelPhase] = Field(default_factory=list)
@@ -184,46 +92,31 @@ class Funnel(_Model):
     candidates: int | None = None
 
 
-class Manifest(_Model):
+class Manifest(Record):
     """`manifest.json`."""
 
-    meseta: str | None = None
-    status: str = "unknown"
-    created: str | None = None
-    command: str | None = None
-    config: dict[str, Any] = Field(default_factory=dict)
-    data: Data = Field(default_factory=Data)
     strategy: str = "unnamed strategy"
     shorts: bool | None = None
-    grid: Grid = Field(default_factory=Grid)
     phases: list[Phase] = Field(default_factory=list)
     required_phases: int | None = None
     vault: Vault | None = None
-    account: dict[str, Any] = Field(default_factory=dict)
     gates: Gates = Field(default_factory=Gates)
     funnel: Funnel = Field(default_factory=Funnel)
     whole_grid: WholeGrid | None = None
     variants: list[VariantEntry] = Field(default_factory=list)
     behaviours: dict[str, Any] = Field(default_factory=dict)
     selection: dict[str, Any] = Field(default_factory=dict)
-    timings: dict[str, float | None] = Field(default_factory=dict)
-    seed: int | None = None
-    warnings: list[str] = Field(default_factory=list)
-    environment: dict[str, Any] = Field(default_factory=dict)
-    results_hash: str | None = None
 
     @property
     def searched(self) -> int | None:
         """How many combinations were evaluated; a sampled grid's are fewer than the grid's."""
-        if self.grid.searched is not None:
-            return self.grid.searched
-        if self.grid.sampled is not None:
-            return self.grid.sampled.count
         phases = self.funnel.phases
-        return phases[0].combinations if phases else self.grid.combinations
+        if self.grid.searched is None and self.grid.sampled is None and phases:
+            return phases[0].combinations
+        return super().searched
 
 
-class Cell(_Model):
+class Cell(Model):
     """One pair of values of the two axes."""
 
     x: float | str
@@ -240,7 +133,7 @@ class Cell(_Model):
     combinations: int | None = None
 
 
-class Setting(_Model):
+class Setting(Model):
     """One setting of the cluster search."""
 
     eps: float | None = None
@@ -251,7 +144,7 @@ class Setting(_Model):
     chosen: bool = False
 
 
-class Range(_Model):
+class Range(Model):
     """A parameter's range for the refinement, or the value it is fixed at."""
 
     min: Any = None
@@ -266,14 +159,14 @@ class Range(_Model):
         return self.tier == 1
 
 
-class Centre(_Model):
+class Centre(Model):
     """The combination in the middle of a plateau."""
 
     flat: int | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class Plateau(_Model):
+class Plateau(Model):
     """One connected region of cells."""
 
     rank: int
@@ -293,7 +186,7 @@ class Plateau(_Model):
     export: str | None = None
 
 
-class Plateaus(_Model):
+class Plateaus(Model):
     """`plateaus.json`."""
 
     axes: list[str] = Field(default_factory=list)
@@ -331,13 +224,13 @@ class Run:
     def bars(self) -> pl.DataFrame | None:
         """Columns time and close, vault included; None when the file is missing or empty."""
         lazy = self._scan("bars.parquet")
-        return None if lazy is None else _filled(lazy.select("time", "close").collect())
+        return None if lazy is None else filled(lazy.select("time", "close").collect())
 
     @cached_property
     def finalists(self) -> pl.DataFrame | None:
         """One row per finalist; None when there are none."""
         lazy = self._scan("finalists/finalists.parquet")
-        return None if lazy is None else _filled(lazy.collect())
+        return None if lazy is None else filled(lazy.collect())
 
     @cached_property
     def equity(self) -> pl.LazyFrame | None:
@@ -366,11 +259,10 @@ class Run:
         lazy = self._scan("candidates.parquet")
         if lazy is None:
             return None
-        return _filled(lazy.filter(pl.col("flat").is_in(flats)).collect())
+        return filled(lazy.filter(pl.col("flat").is_in(flats)).collect())
 
     def _scan(self, name: str) -> pl.LazyFrame | None:
-        path = self.folder / name
-        return pl.scan_parquet(path) if path.is_file() else None
+        return scan(self.folder / name)
 
 
 def read_run(folder: Path) -> Run:
@@ -381,23 +273,9 @@ def read_run(folder: Path) -> Run:
     RunError
         There is no manifest, or one of the files is no JSON of the expected shape.
     """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise RunError(f"{folder} is no run folder: it has no manifest.json; name one under runs/")
     plateaus = folder / "plateaus.json"
     return Run(
         folder,
-        _parse(path, Manifest),
-        _parse(plateaus, Plateaus) if plateaus.is_file() else Plateaus(),
+        parse_manifest(folder, Manifest),
+        parse(plateaus, Plateaus) if plateaus.is_file() else Plateaus(),
     )
-
-
-def _parse(path: Path, model: type[M]) -> M:
-    try:
-        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}; run the search again") from error
-
-
-def _filled(frame: pl.DataFrame) -> pl.DataFrame | None:
-    return None if frame.is_empty() else frame

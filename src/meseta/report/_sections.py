@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meseta.report._figures import Figures
+    from meseta.report._record import Record
     from meseta.report._run import Manifest, Run
 
 __all__ = [
@@ -123,7 +124,7 @@ def map_chart(run: Run, figures: Figures) -> str | None:
     return figures.add("map", plateau_map(run.plateaus))
 
 
-def invented(manifest: Manifest) -> list[str] | None:
+def invented(manifest: Record) -> list[str] | None:
     """Return what the run says about made-up data, maybe nothing; None where the data are real."""
     data, second = manifest.data, manifest.data.second
     names = [data.name, data.source, *([second.name, second.source] if second else [])]
@@ -131,7 +132,7 @@ def invented(manifest: Manifest) -> list[str] | None:
     return said if said or made_up(names) else None
 
 
-def data_facts(manifest: Manifest) -> list[tuple[str, str]]:
+def data_facts(manifest: Record) -> list[tuple[str, str]]:
     """List the name and value of everything about the data."""
     data, second = manifest.data, manifest.data.second
     facts = [("Data", data.name), ("Source", data.source or "not recorded")]
@@ -152,11 +153,11 @@ def data_facts(manifest: Manifest) -> list[tuple[str, str]]:
     ]
 
 
-def account_facts(manifest: Manifest) -> list[tuple[str, str]]:
-    """List the name and value of everything in the account."""
+def account_facts(manifest: Record, capital: str = "Capital per phase") -> list[tuple[str, str]]:
+    """List the name and value of everything in the account; `capital` is what its money is."""
     account = manifest.account
     written = {
-        "capital": ("Capital per phase", money),
+        "capital": (capital, money),
         "slippage": ("Slippage, price units a share", plain),
         "cost_per_share": ("Cost per share, round trip", plain),
         "commission": ("Commission, each side", lambda value: share(value, 3)),
@@ -169,7 +170,7 @@ def account_facts(manifest: Manifest) -> list[tuple[str, str]]:
     return facts + others
 
 
-def costless(manifest: Manifest) -> bool:
+def costless(manifest: Record) -> bool:
     """Tell whether neither slippage nor any cost was assumed."""
     keys = ("slippage", "cost_per_share", "commission")
     return bool(manifest.account) and not any(manifest.account.get(key) for key in keys)

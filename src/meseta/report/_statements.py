@@ -14,6 +14,7 @@ from meseta.report._format import count
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from meseta.report._record import Record
     from meseta.report._run import Manifest
 
 __all__ = ["SHORT_COSTS", "constrained", "extent", "made_up", "sample", "shorts"]
@@ -32,7 +33,7 @@ def made_up(texts: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text and _MADE_UP.search(text)))
 
 
-def sample(manifest: Manifest) -> str | None:
+def sample(manifest: Record) -> str | None:
     """Say how combinations were drawn, "Sobol sample, seed 0"; None where all were searched."""
     drawn = manifest.grid.sampled
     if drawn is None:
@@ -41,7 +42,7 @@ def sample(manifest: Manifest) -> str | None:
     return f"{method} sample" + ("" if drawn.seed is None else f", seed {drawn.seed}")
 
 
-def extent(manifest: Manifest) -> str:
+def extent(manifest: Record) -> str:
     """Say how many combinations were searched, of how many, and how they were drawn."""
     total, drawn = count(manifest.searched), sample(manifest)
     if drawn is None:
@@ -49,7 +50,7 @@ def extent(manifest: Manifest) -> str:
     return f"{total} of {count(manifest.grid.combinations)} combinations, {drawn}"
 
 
-def constrained(manifest: Manifest) -> str | None:
+def constrained(manifest: Record) -> str | None:
     """Say how many combinations the constraints leave; None when that was not recorded."""
     grid = manifest.grid
     if not grid.constraints or grid.combinations is None or not grid.values:

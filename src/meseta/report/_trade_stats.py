@@ -15,10 +15,13 @@ __all__ = ["Tally", "by_reason", "by_side", "sells_short"]
 _REASONS = {
     "trail": "trailing stop reached",
     "breach": "closed beyond the final stop, left at the next open",
-    "end": "the window’s last close",
+    "end": "the last close",
     "cross": "averages crossed the other way, left at the next open",
     "reverse": "an entry order the other way filled",
     "stop": "resting stop order reached",
+    "limit": "limit order filled",
+    "exit": "left at the next open, as the strategy ordered",
+    "boundary": "left at the open where the combination changed",
 }
 
 

@@ -43,7 +43,7 @@
     drawn.add(node);
     Plotly.react(node, figure.data, figure.layout, {
       displaylogo: false,
-      displayModeBar: printing || touch ? false : "hover",
+      displayModeBar: printing || touch || figure.layout.height < 180 ? false : "hover", // too small
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showTips: false,
     });
