@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -135,9 +135,11 @@ class RunFolder:
 
     def write_bars(self, bars: Bars) -> None:
         """Keep the series, one or two, that the run was made on."""
-        self.write_frame(self.bars.name, bars.to_polars())
+        from meseta.bars import save
+
+        save(replace(bars, second=None, alignment=None), self.bars)
         if bars.second is not None:
-            self.write_frame(self.bars2.name, bars.second.to_polars())
+            save(bars.second, self.bars2)
 
     def clear(self) -> None:
         """Remove what a run writes, and nothing else that may lie in the folder."""

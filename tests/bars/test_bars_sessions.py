@@ -161,7 +161,7 @@ def test_sessions_are_recovered_from_what_is_left_of_them(data: st.DataObject):
     days = session_days(bars)
     assert starts(days) == starts(day[kept])
     assert bars.calendar.sessions == len(np.unique(day[kept]))
-    middle = time[0, 0] + length / 2 * MINUTE
+    middle = time[day[kept][0], 0] + length / 2 * MINUTE
     assert abs((days[0].astype("datetime64[D]") + 720 * MINUTE - middle) / MINUTE) <= 720 + size
 
 

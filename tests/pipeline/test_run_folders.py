@@ -21,10 +21,23 @@ from tiny_run import (
     stopped,
 )
 
+from meseta.bars import load, pair, resample
 from meseta.errors import RunError
 from meseta.pipeline import rescore, run
 from meseta.runs import RunFolder
 from meseta.search import _exhaustive as exhaustive
+from trading_hours import series, spans
+
+
+def test_the_series_that_is_kept_has_its_stubs_and_sessions(tmp_path):
+    fine = series(spans((-360, 1020)).ravel(), timezone="America/New_York")
+    bars = resample(fine, "6h")
+    RunFolder(tmp_path).write_bars(pair(bars, bars))
+    for name in ("bars", "bars2"):
+        kept = load(tmp_path / f"{name}.parquet", allow_nonpositive=True)
+        assert kept.fingerprint == bars.fingerprint
+        assert kept.stubs.tolist() == bars.stubs.tolist()
+        assert (kept.session_open, kept.bar_minutes) == (-360, 360)
 
 
 def test_a_run_is_not_overwritten_without_force(done):

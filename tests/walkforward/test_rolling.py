@@ -311,6 +311,6 @@ def assert_geometry(
         elif spec.purge == 0 and not holes:
             expected = months[w.out_start] - spec.in_sample + np.arange(spec.in_sample)
             np.testing.assert_array_equal(np.unique(months[w.in_start : w.in_stop]), expected)
-    if not moved and (spec.unit != "months" or not spec.purge):
+    if not moved and (spec.unit != "months" or not (spec.purge or holes)):
         assert windows[0].in_start == plan.start
     assert set(plan.boundaries) == {plan.start, plan.stop} | set(np.ravel(rows(plan)).tolist())
