@@ -36,8 +36,11 @@ __all__ = [
     "WON",
     "blocks_of",
     "close_block",
+    "closed_block",
+    "fresh_tally",
     "settle_open",
     "start_tally",
+    "tallied",
     "tally",
 ]
 
@@ -84,6 +87,44 @@ def close_block(
     row[SQUARES], row[DOWN] = words[1], words[2]
     row[HIGH], row[LOW], row[FALL] = words[3], words[4], words[5]
     words[3], words[4], words[5] = -np.inf, np.inf, 0.0
+
+
+# The same three for loops that hand a tally on from close to close instead of keeping it in
+# memory, which takes longer than the arithmetic. Bit for bit what the words would hold.
+
+
+@inline
+def fresh_tally(capital: float) -> Any:
+    """Return a tally: what `start_tally` writes."""
+    return capital, 0.0, 0.0, -np.inf, np.inf, 0.0
+
+
+@inline
+def tallied(state: Any, mark: float) -> Any:
+    """Return the tally after the next close: `tally`.
+
+    Without a branch that the market decides: a fall that is none adds nothing.
+    """
+    last, squares, down, high, low, fall = state
+    change = mark - last
+    squares += change * change
+    lost = min(change, 0.0)
+    down += lost * lost
+    high, low = max(high, mark), min(low, mark)
+    return mark, squares, down, high, low, max(fall, high - mark)
+
+
+@inline
+def closed_block(
+    state: Any, row: Any, closed: float, won: float, lost: float, unrealised: float
+) -> Any:
+    """Write the row of a boundary; return the tally of a new block: `close_block`."""
+    last, squares, down, high, low, fall = state
+    row[EQUITY], row[CLOSED], row[WON], row[LOST] = last, closed, won, lost
+    row[OPEN], row[FINAL] = unrealised, np.nan
+    row[SQUARES], row[DOWN] = squares, down
+    row[HIGH], row[LOW], row[FALL] = high, low, fall
+    return last, squares, down, -np.inf, np.inf, 0.0
 
 
 @inline

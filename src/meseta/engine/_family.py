@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Found",
     "Task",
+    "fill_sides",
     "found_of",
     "pack",
     "search_family",
     "seen",
     "walk_family",
     "walk_found",
+    "write_series",
 ]
 
 # Series whose tables are held at the same time for all shared parameter sets of a tile.
@@ -59,13 +61,13 @@ def seen(one: Any, two: Any, first: int, keys: Any, slots: IntArray, count: int)
 
 
 @inline
-def _write(series: Tightenings, k: int, out: FloatArray) -> None:
+def write_series(series: Tightenings, k: int, out: FloatArray) -> None:
     width = series.width[series.length[k]]
     write_tightening(width, series.ratio[k], series.scaling[k], series.floor[k], out)
 
 
 @inline
-def _fill(
+def fill_sides(
     sides: Any, ladders: Any, leaves: Any, states: Any, factor: Any, slippage: float, table: Any
 ) -> Any:
     """Fill the rows of every side; return the fingerprint of all."""
@@ -143,8 +145,8 @@ def _fill_chunk(
 ) -> None:  # fmt: skip
     factor = np.empty(sides[0].close.size)
     for n in range(which.size):
-        _write(series, which[n], factor)
-        _fill(sides, ladders, leaves, states, factor, slippage, tables[n])
+        write_series(series, which[n], factor)
+        fill_sides(sides, ladders, leaves, states, factor, slippage, tables[n])
 
 
 @kernel
@@ -175,8 +177,10 @@ def _search(
         count = found.counts[0]
         lane = count - found.counts[1]
         if left is None:
-            _write(series, k, factor)
-            one, two = _fill(sides, ladders, leaves, states, factor, slippage, found.lanes[lane])
+            write_series(series, k, factor)
+            one, two = fill_sides(
+                sides, ladders, leaves, states, factor, slippage, found.lanes[lane]
+            )
         else:
             one, two = left_table(base[n], left, pick, states[0].distinct, found.lanes[lane])
         found.table_of[k] = seen(one, two, first[k], found.keys, found.slots, count)
@@ -345,8 +349,8 @@ def _walk_each(
     close = sides[0].close
     factor = np.empty(close.size)
     for k in range(which.size):
-        _write(series, which[k], factor)
-        _fill(sides, ladders, leaves, states, factor, slippage, table)
+        write_series(series, which[k], factor)
+        fill_sides(sides, ladders, leaves, states, factor, slippage, table)
         a, b = bounds[k], bounds[k + 1]
         walk_pairs(
             table, first[which[k]], sets[a:b], entries, words, close, cuts, costs,

@@ -1,11 +1,13 @@
-"""The fast engine for one parameter set: the search's tables, walked for trades."""
+"""The fast engine for one parameter set: the search's tables, walked for trades or for blocks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from meseta.engine._block_walk import period_of, walk_blocks
+from meseta.engine._blocks import FIELDS
 from meseta.engine._entries import EntrySet, entry_tables, mark_entries
 from meseta.engine._exits import SEED, fill_table, leave_table
 from meseta.engine._marks import prepare_windows
@@ -16,12 +18,14 @@ from meseta.engine._trades import REASONS, Report, Simulation, Trade, Window
 from meseta.engine._walk import TRADE_WORDS, walk_trades
 
 if TYPE_CHECKING:
-    from meseta._types import FloatArray
-    from meseta.account import Account
+    from meseta._types import FloatArray, IntArray
+    from meseta.account import Account, Contract
     from meseta.bars import Bars
+    from meseta.engine._entries import EntryTables
+    from meseta.engine._path import Prices
     from meseta.strategies import Rules
 
-__all__ = ["costs_of", "marked_equity", "report_of", "simulate_fast"]
+__all__ = ["costs_of", "fast_blocks", "marked_equity", "report_of", "simulate_fast"]
 
 
 def costs_of(account: Account) -> Costs:
@@ -35,9 +39,58 @@ def simulate_fast(bars: Bars, rules: Rules, window: Window, account: Account) ->
 
     Parameters and result are those of `simulate` in the reference engine.
     """
+    given = _tables_of(bars, rules, account.slippage)
+    out = np.empty((len(bars), TRADE_WORDS))
+    cuts = prepare_windows(given.sides, [window])
+    found = walk_trades(
+        given.table, given.first, given.entries, words_of(given.sides), bars.close, cuts,
+        costs_of(account), out,
+    )  # fmt: skip
+    trades = tuple(_trade(row) for row in out[:found].tolist())
+    equity = marked_equity(trades, bars.close, window, account)
+    return Simulation(
+        window, trades, equity, report_of(trades, equity, bars.close, window, account)
+    )
+
+
+def fast_blocks(
+    bars: Bars, rules: Rules, bounds: IntArray, account: Account, contract: Contract
+) -> FloatArray:
+    """Trade one parameter set over a period; return what it leaves at boundaries.
+
+    Parameters
+    ----------
+    bars, rules, account, contract
+        As for `simulate` in the reference engine.
+    bounds
+        Boundaries, increasing, int64, shape (B,): the period goes from the first to the last.
+
+    Returns
+    -------
+    ndarray
+        As `blocks_of`, shape (B, FIELDS).
+    """
+    given = _tables_of(bars, rules, account.slippage)
+    period = period_of(bars, given.sides, bounds, account, contract)
+    blocks, only = np.empty((1, bounds.size, FIELDS)), np.zeros(1, np.int64)
+    words = words_of(given.sides)
+    walk_blocks(given.table, given.first, only, given.entries, words, period, blocks)
+    return blocks[0]
+
+
+class _Tables(NamedTuple):
+    """The tables of one parameter set, linked."""
+
+    sides: tuple[Prices, ...]
+    table: FloatArray
+    first: int
+    entries: EntryTables
+
+
+def _tables_of(bars: Bars, rules: Rules, slippage: float) -> _Tables:
     sides = sides_of(bars, rules.short is not None)
     # Kernels read the tables at this bar and check no bounds.
-    first, slippage = min(rules.first, len(bars)), account.slippage
+    first = min(rules.first, len(bars))
     reverses = (rules.reverses_long, rules.reverses_short)
     entries = entry_tables(
         [EntrySet(rules.orders, rules.clears, reverses, first)], sides, slippage
@@ -62,16 +115,7 @@ def simulate_fast(bars: Bars, rules: Rules, window: Window, account: Account) ->
         rows = tables.blank[at : at + ladder.entry.size]
         fill_table(own, ladder, leave, state, rules.tightening, slippage, rows, SEED)
         at += len(rows)
-    out = np.empty((len(bars), TRADE_WORDS))
-    cuts = prepare_windows(sides, [window])
-    found = walk_trades(
-        tables.blank, first, link(entries, tables), words, bars.close, cuts, costs_of(account), out
-    )
-    trades = tuple(_trade(row) for row in out[:found].tolist())
-    equity = marked_equity(trades, bars.close, window, account)
-    return Simulation(
-        window, trades, equity, report_of(trades, equity, bars.close, window, account)
-    )
+    return _Tables(sides, tables.blank, first, link(entries, tables))
 
 
 def _trade(row: list[float]) -> Trade:

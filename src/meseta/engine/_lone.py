@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from meseta.engine._exits import Leave
     from meseta.engine._tables import Ground
 
-__all__ = ["search_lone"]
+__all__ = ["Spots", "lone_table", "search_lone", "spots_of"]
 
 
-class _Spots(NamedTuple):
+class Spots(NamedTuple):
     """The rows of every table; the last is the event that never happens."""
 
     side: IntArray
@@ -40,7 +40,7 @@ class _Spots(NamedTuple):
     at_open: BoolArray
 
 
-def _spots_of(entries: EntryTables, words: int) -> tuple[EntryTables, _Spots]:
+def spots_of(entries: EntryTables, words: int) -> tuple[EntryTables, Spots]:
     """Let events lead to the spots where they begin, and return these."""
     events = entries.events.copy()
     bits = events.view(np.int64).reshape(-1, words)
@@ -49,7 +49,7 @@ def _spots_of(entries: EntryTables, words: int) -> tuple[EntryTables, _Spots]:
     key = (np.where(bar >= NEVER, NEVER, bar) << 2) | (short << 1) | at_open
     kept, place = np.unique(key, return_inverse=True)
     bits[:, 0] = ((bits[:, 0] >> HALF) << HALF) | place.ravel()
-    spots = _Spots((kept >> 1) & 1, kept >> 2, (kept & 1).astype(np.bool_))
+    spots = Spots((kept >> 1) & 1, kept >> 2, (kept & 1).astype(np.bool_))
     return entries._replace(events=events), spots
 
 
@@ -96,9 +96,9 @@ def _rest(
 
 
 @inline
-def _lone_table(
+def lone_table(
     sides: Any, stops: FloatArray, first: int, end: int, states: Any, slippage: float,
-    left: FloatArray, spots: _Spots, rows: FloatArray, table: FloatArray,
+    left: FloatArray, spots: Spots, rows: FloatArray, table: FloatArray,
 ) -> Any:  # fmt: skip
     """Fill the table of one distance; return its fingerprint."""
     whole, left_bits = table.view(np.int64), left.view(np.int64)
@@ -134,14 +134,14 @@ def _lone_table(
 @kernel
 def _search_lone(
     sides: Any, stops: FloatArray, first: IntArray, end: int, states: Any, slippage: float,
-    left: FloatArray, spots: _Spots, rows: FloatArray, found: Found, entries: EntryTables,
+    left: FloatArray, spots: Spots, rows: FloatArray, found: Found, entries: EntryTables,
     chosen: IntArray, cuts: Any, costs: Any, levels: Any, both: Any,
 ) -> None:  # fmt: skip
     close = sides[0].close
     for k in range(stops.shape[0]):
         count = found.counts[0]
         lane = count - found.counts[1]
-        one, two = _lone_table(
+        one, two = lone_table(
             sides, stops[k], first[k], end, states, slippage, left, spots, rows, found.lanes[lane]
         )
         found.table_of[k] = seen(one, two, first[k], found.keys, found.slots, count)
@@ -187,7 +187,7 @@ def search_lone(
         As for `search_family`; `table_of` says which table each distance leads to, shape (S,).
     """
     words = 4 if len(ground.sides) == 1 else 8
-    linked, spots = _spots_of(entries, words)
+    linked, spots = spots_of(entries, words)
     kept = states[: len(ground.sides)]
     if len(kept) > 1:
         kept = tuple(state._replace(distinct=True) for state in kept)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meseta.engine._marks import Cuts
     from meseta.engine._settle import Costs
 
-__all__ = ["TRADE_WORDS", "walk_chain", "walk_pairs", "walk_trades"]
+__all__ = ["TRADE_WORDS", "reversal", "walk_chain", "walk_pairs", "walk_trades"]
 
 # Direction, entry bar, exit bar, fill, exit price, shares, reason, profit after costs, costs.
 TRADE_WORDS = 9
@@ -46,7 +46,7 @@ def _next_alike(following: Any, events: FloatArray, bits: IntArray, k: int) -> i
 
 
 @inline
-def _reversal(
+def reversal(
     following: Any, events: FloatArray, bits: IntArray, k: int, ends: int, race: float,
     equity: float, lot: float,
 ) -> int:  # fmt: skip
@@ -141,7 +141,7 @@ def walk_chain(
         paid = costs.commission * abs(fill) * shares
         held, turn = account[0] - paid, -1
         if events.shape[1] > 4:
-            turn = _reversal(following, events, bits, k, ends, table[row, 7], held, costs.lot)
+            turn = reversal(following, events, bits, k, ends, table[row, 7], held, costs.lot)
         if turn >= 0:
             ends, price, reason = bits[turn, 3] & BAR, -events[turn, 2], _REVERSE
             price_bits = bits[turn, 2] ^ _SIGN

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from meseta._files import write_json
 from meseta.errors import RunError
 from meseta.search._codes import count_survivors, needs_of
 from meseta.search._problem import weights_of
+from meseta.search._threads import in_threads
 from meseta.search._tiles import TileResult, read_tile, write_tile
 from meseta.search._walks import evaluate_tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from meseta.search._codes import Needs
@@ -136,7 +135,7 @@ def search(
         store.write(tile, result)
         return _survivors(problem, tile, result, needs, required)
 
-    for tile, found in _in_threads(work, todo, threads):
+    for tile, found in in_threads(work, todo, threads):
         done += problem.combinations(tile)
         survivors += found
         tick(done, survivors)
@@ -147,24 +146,3 @@ def _survivors(
 ) -> int:
     weights = weights_of(problem, tile, result.table_of)
     return int(count_survivors(result.oos, result.codes, weights, needs, required))
-
-
-def _in_threads(
-    work: Callable[[Tile], int], tiles: list[Tile], threads: int
-) -> Iterator[tuple[Tile, int]]:
-    """Yield each tile with its result when it is done; on an error or Ctrl-C start no more."""
-    stop = threading.Event()
-
-    def guarded(tile: Tile) -> int:
-        return 0 if stop.is_set() else work(tile)
-
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            waiting = {pool.submit(guarded, tile): tile for tile in tiles}
-            while waiting:
-                # A wait without an end would not notice Ctrl-C on Windows.
-                for future in wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-        except BaseException:
-            stop.set()
-            raise

@@ -192,10 +192,15 @@ class Problem:
         return Part(self.grid, self.strategy.factor)
 
     @cached_property
+    def free(self) -> Part:
+        """Parameters that change nothing, and on which no constraint depends."""
+        names = tuple(n for n in self.strategy.inert if n not in self.grid.constrained)
+        return Part(self.grid, names)
+
+    @cached_property
     def inert(self) -> IntArray:
         """Flat-index offsets of the values that change nothing."""
-        free = tuple(n for n in self.strategy.inert if n not in self.grid.constrained)
-        return Part(self.grid, free).offsets if self.flats is None else np.zeros(1, np.int64)
+        return self.free.offsets if self.flats is None else np.zeros(1, np.int64)
 
     @cached_property
     def series(self) -> Series:
