@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from meseta.account import Account
-    from meseta.api import PhaseSearch, backtest, search_phases
+    from meseta.account import Account, Contract
+    from meseta.api import PhaseSearch, backtest, search_phases, walk_forward
     from meseta.bars import Bars, load
     from meseta.config import RunConfig, load_config
     from meseta.engine import Report, Simulation, Trade, Window
@@ -23,6 +23,7 @@ __all__ = [
     "Account",
     "ArgumentError",
     "Bars",
+    "Contract",
     "DataError",
     "Gates",
     "Grid",
@@ -43,11 +44,12 @@ __all__ = [
     "rescore",
     "run",
     "search_phases",
+    "walk_forward",
 ]
 
 _HOMES = {
-    "meseta.account": ("Account",),
-    "meseta.api": ("PhaseSearch", "backtest", "search_phases"),
+    "meseta.account": ("Account", "Contract"),
+    "meseta.api": ("PhaseSearch", "backtest", "search_phases", "walk_forward"),
     "meseta.bars": ("Bars", "load"),
     "meseta.config": ("RunConfig", "load_config"),
     "meseta.engine": ("Report", "Simulation", "Trade", "Window"),

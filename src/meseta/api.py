@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-__all__ = ["PhaseSearch", "backtest", "search_phases"]
+    from meseta.walkforward import Walked
+
+__all__ = ["PhaseSearch", "backtest", "search_phases", "walk_forward"]
+
+# Options that may be given as whole numbers.
+_MONEY = {"capital", "cost_per_share", "lot", "contracts", "point_value", "roll_cost"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +280,67 @@ def search_phases(
             seed=seed,
         )
     return PhaseSearch(points, planned, scored.funnel, frame, plateaus)
+
+
+def walk_forward(
+    bars: Bars | str | Path,
+    strategy: str = "xbar",
+    grid: str | Mapping[str, Any] = "default",
+    *,
+    bars2: Bars | str | Path | None = None,
+    allow_dropped: bool = False,
+    threads: int | None = None,
+    **options: Any,
+) -> Walked:
+    """Walk a strategy forward over rolling windows.
+
+    The command `meseta walkforward` does the same, keeps it in a folder and writes a report.
+
+    Parameters
+    ----------
+    bars
+        A series, or what `meseta.load` takes.
+    strategy, grid
+        Names, or a mapping from parameter to values.
+    bars2, allow_dropped
+        As for `backtest`.
+    threads
+        None for one per processor. The result does not depend on it.
+    **options
+        Options of `meseta.walkforward_config.WalkForwardConfig`, such as `in_sample`,
+        `out_of_sample`, `unit`, `anchored`, `purge`, `fitness`, `min_trades`, `exact`, `policy`,
+        `matrix`, `capital`, `contracts`, `point_value`, `bar_size`.
+
+    Returns
+    -------
+    Walked
+        `outcome` with tables of windows, best combinations, curves and trades, `summary`,
+        `efficiency`, `gap` and `path`; `matrix` where one was asked for.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        An option, the strategy or the data cannot be used.
+
+    Examples
+    --------
+    >>> import meseta as ms
+    >>> walked = ms.walk_forward(
+    ...     "sample:nasdaq", "xbar", dict(xbar=[5, 10, 20]), in_sample=1000, out_of_sample=500,
+    ...     capital=1_000_000,
+    ... )
+    >>> walked.outcome.windows.height
+    8
+    >>> walked.outcome.curve["exact"][0]
+    0.0
+    """
+    from meseta.pipeline import plan_walkforward
+    from meseta.walkforward._walked import walk
+    from meseta.walkforward_config import load_walkforward_config
+
+    series = _series(bars, bars2, allow_dropped=allow_dropped)
+    named = {"bars": series.source or series.name, "strategy": strategy}
+    points = grid if isinstance(grid, str) else dict(grid)
+    whole = {name: float(v) if name in _MONEY else v for name, v in options.items()}
+    config = load_walkforward_config(None, named | {"grid": points} | whole)
+    return walk(plan_walkforward(config, series).request(), threads=thread_count(threads))

@@ -29,11 +29,16 @@ _FILES = (
     "manifest.json",
     "bars.parquet",
     "bars2.parquet",
+    "best.parquet",
     "candidates.csv",
     "candidates.parquet",
     "comparison.html",
+    "curve.parquet",
+    "matrix.parquet",
     "plateaus.json",
     "report.html",
+    "trades.parquet",
+    "windows.parquet",
 )
 
 
@@ -123,6 +128,21 @@ class RunFolder:
         pages = [folder.report for folder in folders] + [self.comparison] * bool(variants)
         paged = not manifest.get("config", {}).get("report") or all(p.exists() for p in pages)
         return paged and all(each.get("status") == "finished" for each in (manifest, *variants))
+
+    def require_free(self, *, resume: bool, force: bool) -> None:
+        """Raise when a run is in the way: finished, or begun and not to be continued."""
+        if force or not self.exists():
+            return
+        if self.finished():
+            raise RunError(
+                f"{self.path} holds a finished run; choose another --name, "
+                "or overwrite it with --force"
+            )
+        if not resume:
+            raise RunError(
+                f"{self.path} holds an unfinished run; continue it with --resume, "
+                "or begin anew with --force"
+            )
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest atomically."""

@@ -242,3 +242,15 @@ def test_a_joined_curve_falls_as_its_pieces_say(pieces):
 def test_criteria_that_mean_nothing_are_refused(given_, why):
     with pytest.raises(ArgumentError, match=why):
         Criteria(**given_)
+
+
+def test_growth_between_the_sides_is_no_efficiency():
+    """An account that doubles a year makes the same share of itself in every window."""
+    inside, outside = np.zeros((2, STATS)), np.zeros((2, STATS))
+    net, years, trades = (WindowStats._fields.index(n) for n in ("net_profit", "years", "trades"))
+    inside[:, net], inside[:, years], inside[:, trades] = (100.0, 400.0), 1.0, 10.0
+    outside[:, net], outside[:, years], outside[:, trades] = (200.0, 800.0), 1.0, 10.0
+    accounts = np.array([100.0, 400.0]), np.array([200.0, 800.0])
+    assert efficiency_of(inside, outside) == (2.0, 2.0, 2.0)
+    assert efficiency_of(inside, outside, accounts) == (1.0, 1.0, 1.0)
+    assert inside[0, net] == 100.0

@@ -62,7 +62,7 @@ def test_statistics_are_those_of_the_curve_and_the_trades(case):
         for name in ("net_profit", "gross_profit", "gross_loss", "drawdown"):
             assert getattr(got, name) == pytest.approx(getattr(expected, name), **near), name
         assert row[STATS:] == pytest.approx(
-            [marks.max() - marks[0], marks.min() - marks[0]], **near
+            [marks.max() - marks[0], marks.min() - marks[0], marks[0]], **near
         )
         loose = {"rel": 1e-6, "abs": 1e-9, "nan_ok": True}
         for name, part in (("profit_factor", "gross_loss"), ("profit_to_drawdown", "drawdown"),

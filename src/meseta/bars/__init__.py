@@ -9,6 +9,7 @@ from meseta.bars._load import load
 from meseta.bars._pair import Alignment, pair
 from meseta.bars._parquet import save
 from meseta.bars._resample import resample
+from meseta.bars._rolls import parse_rolls
 from meseta.bars._sessions import session_days, session_open
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "check",
     "load",
     "pair",
+    "parse_rolls",
     "resample",
     "save",
     "session_days",

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from meseta.cli import _backtest, _catalogue, _check_strategy, _data, _refine, _report, _run
+from meseta.cli import (
+    _backtest,
+    _catalogue,
+    _check_strategy,
+    _data,
+    _refine,
+    _report,
+    _run,
+    _walkforward,
+)
 from meseta.cli._guard import DEBUG
 
 __all__ = ["app", "main"]
@@ -51,7 +60,7 @@ def _meseta(
         os.environ[DEBUG] = "1"
 
 
-for _part in (_run, _backtest, _refine, _data, _catalogue, _check_strategy, _report):
+for _part in (_run, _walkforward, _backtest, _refine, _data, _catalogue, _check_strategy, _report):
     _part.register(app)
 
 

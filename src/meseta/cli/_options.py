@@ -15,6 +15,7 @@ __all__ = [
     "Capital",
     "Commission",
     "ConfigFile",
+    "Contracts",
     "CostPerShare",
     "Csv",
     "DateOrder",
@@ -35,8 +36,11 @@ __all__ = [
     "Nonpositive",
     "Out",
     "Phases",
+    "PointValue",
     "ReportFlag",
     "Resume",
+    "RollCost",
+    "Rolls",
     "RunArgument",
     "Sample",
     "SampleMethod",
@@ -45,6 +49,7 @@ __all__ = [
     "Slippage",
     "StrategyName",
     "Threads",
+    "Tick",
     "Timezone",
     "Vault",
     "Warmup",
@@ -157,6 +162,49 @@ Lot = Annotated[
     typer.Option(
         metavar="SHARES",
         help="Shares are bought in multiples of this. Default: 1.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Contracts = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Fixed number of contracts (or shares) in every position. Default: the whole equity "
+        "in whole lots.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+PointValue = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONEY",
+        help="Money for one point of price and contract, such as 1000 for crude oil. Default: 1.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Tick = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PRICE",
+        help="Smallest step of the price: stop and limit prices of kernel strategies are rounded "
+        "to it, against you. Default: none.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+RollCost = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MONEY",
+        help="Money per contract each time an open position is rolled. Needs --rolls.",
+        rich_help_panel=ACCOUNT,
+    ),
+]
+Rolls = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATES",
+        help="Dates of the rolls, separated by commas, or monthly or quarterly: the first bar of "
+        "each month or quarter.",
         rich_help_panel=ACCOUNT,
     ),
 ]

@@ -22,12 +22,16 @@ __all__ = ["Display", "watch"]
 
 _STAGES = {
     "search": "Searching",
+    "walk": "Walking forward",
+    "exact": "Trading it again as one account",
     "score": "Scoring",
     "plateaus": "Finding plateaus",
     "finalists": "Running the finalists",
     "report": "Writing the report",
     "comparison": "Comparing the variants",
 }
+# Stages that count combinations.
+_LONG = {"search", "walk"}
 _LINE_SECONDS = 10.0
 _LINE_SHARE = 0.1
 _BRIEF_FROM = 10_000_000
@@ -68,7 +72,7 @@ class _Pace:
         # A continued search first counts what it finds finished, and its first tile may wait for
         # kernels to be compiled; neither is its speed.
         self.ticks = 0 if new else self.ticks + 1
-        if self.ticks <= (2 if at.stage == "search" else 0):
+        if self.ticks <= (2 if at.stage in _LONG else 0):
             self.stage, self.since, self.base = stage, time.monotonic(), at.done
         return new
 
@@ -80,7 +84,7 @@ class _Pace:
         if brief and at.total >= _BRIEF_FROM:
             parts = [f"{at.done / 1e6:.1f} of {at.total / 1e6:.1f} M"]
         elapsed, made = time.monotonic() - self.since, at.done - self.base
-        if at.stage == "search" and made and elapsed > 0.5:
+        if at.stage in _LONG and made and elapsed > 0.5:
             rate = made / elapsed
             parts += [_speed(rate), f"{duration((at.total - at.done) / rate)} left"]
         if at.facts.get("survivors") is not None:
@@ -129,7 +133,7 @@ class _Lines:
         begun, now = self.pace.turn(at), time.monotonic()
         share = at.done / at.total if at.total else 1.0
         due = now - self.last_time >= _LINE_SECONDS
-        if at.stage == "search":
+        if at.stage in _LONG:
             due |= share - self.last_share >= _LINE_SHARE or share == 1 > self.last_share
         if begun or due:
             self.last_time, self.last_share = now, share

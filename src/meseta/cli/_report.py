@@ -36,6 +36,20 @@ def find_run(run: Path) -> Path:
     raise RunError(f"there is no run folder {run} or {Path('runs') / run}; give the run's folder")
 
 
+def _write(folder: Path) -> None:
+    """Write the pages of a run, of whichever kind it is."""
+    from meseta.report import write_comparison, write_report, write_walkforward_report
+    from meseta.runs import RunFolder
+
+    manifest = RunFolder(folder).manifest()
+    if manifest.get("kind") == "walkforward":
+        write_walkforward_report(folder)
+        return
+    write_report(folder)
+    if manifest.get("variants"):
+        write_comparison(folder)
+
+
 def _open(run: opt.RunArgument) -> None:
     """Print the path of a run's page and open it in the browser.
 
@@ -44,12 +58,7 @@ def _open(run: opt.RunArgument) -> None:
     folder = find_run(run)
     page = folder / "report.html"
     if not page.is_file():
-        from meseta.report import write_comparison, write_report
-        from meseta.runs import RunFolder
-
-        write_report(folder)
-        if RunFolder(folder).manifest().get("variants"):
-            write_comparison(folder)
+        _write(folder)
     typer.echo(page)
     if not webbrowser.open(page.resolve().as_uri()):
         typer.echo("no browser could be opened; open the file yourself", err=True)

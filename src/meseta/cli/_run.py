@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from meseta.config import RunConfig
 
-__all__ = ["register"]
+__all__ = ["command_line", "register", "say_first_use"]
 
 _GATES = (
     "min_efficiency",
@@ -176,12 +176,10 @@ def _rescore(
     with watch(make_console(stderr=True)) as progress:
         try:
             result = pipeline.rescore(
-                find_run(run), **changes, command=_command_line(sys.argv), progress=progress
+                find_run(run), **changes, command=command_line(sys.argv), progress=progress
             )
         except KeyboardInterrupt as error:
-            error.add_note(
-                f"The search is kept. Score it again with:\n  {_command_line(sys.argv)}"
-            )
+            error.add_note(f"The search is kept. Score it again with:\n  {command_line(sys.argv)}")
             raise
     show_result(make_console(), result, time.monotonic() - began)
 
@@ -197,7 +195,7 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
     if "-" not in {config.bars, config.bars2} or not resume:
         planned = pipeline.plan(config)
         show_plan(console, config, planned)
-        _say_first_use(console)
+        say_first_use(console)
         console.file.flush()
     began = time.monotonic()
     with watch(make_console(stderr=True)) as progress:
@@ -205,7 +203,7 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
             result = pipeline.run(
                 config,
                 planned=planned,
-                command=_command_line(sys.argv),
+                command=command_line(sys.argv),
                 resume=resume,
                 force=force,
                 progress=progress,
@@ -214,17 +212,19 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
             again = [part for part in sys.argv if part not in {"--force", "--resume"}]
             error.add_note(
                 "What was finished is kept. Continue with:\n"
-                f"  {_command_line([*again, '--resume'])}"
+                f"  {command_line([*again, '--resume'])}"
             )
             raise
     show_result(console, result, time.monotonic() - began)
 
 
-def _command_line(arguments: list[str]) -> str:
+def command_line(arguments: list[str]) -> str:
+    """Return what was typed, as it can be typed again."""
     return shlex.join(["meseta", *arguments[1:]])
 
 
-def _say_first_use(console: Console) -> None:
+def say_first_use(console: Console) -> None:
+    """Say that kernels are compiled where they have not been yet."""
     from meseta._numba import first_use
 
     if first_use():

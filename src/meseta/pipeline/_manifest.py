@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meseta.pipeline._plan import Plan
     from meseta.walkforward import Phase
 
-__all__ = ["begin_manifest", "now"]
+__all__ = ["begin_manifest", "data_of", "environment_of", "now", "time_of"]
 
 
 def begin_manifest(planned: Plan, command: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def begin_manifest(planned: Plan, command: str) -> dict[str, Any]:
         "created": now(),
         "command": command,
         "config": config.model_dump(mode="json"),
-        "data": _data(planned.bars),
+        "data": data_of(planned.bars),
         "strategy": planned.strategy.name,
         "shorts": planned.strategy.shorts,
         "grid": _grid(planned),
@@ -39,7 +39,7 @@ def begin_manifest(planned: Plan, command: str) -> dict[str, Any]:
         "gates": config.gates.model_dump(),
         "selection": {"axes": list(config.axes), "min_cell": config.min_cell},
         "seed": config.seed,
-        "environment": _environment(config),
+        **environment_of(config.threads),
         "timings": {},
         "warnings": list(planned.notes),
     }
@@ -50,14 +50,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _data(bars: Bars) -> dict[str, Any]:
+def data_of(bars: Bars) -> dict[str, Any]:
+    """Return what is known of a series."""
     return {
         "name": bars.name,
         "source": bars.source,
         "fingerprint": bars.fingerprint,
         "rows": len(bars),
-        "first": _time(bars, 0),
-        "last": _time(bars, len(bars) - 1),
+        "first": time_of(bars, 0),
+        "last": time_of(bars, len(bars) - 1),
         "bar_size": bars.bar_size,
         "timezone": bars.timezone,
         "stamp": bars.stamp,
@@ -103,9 +104,9 @@ def _grid(planned: Plan) -> dict[str, Any]:
 def _phase(bars: Bars, phase: Phase) -> dict[str, Any]:
     return {
         "number": phase.number,
-        "start": _time(bars, phase.a),
-        "split": _time(bars, phase.o),
-        "end": _time(bars, phase.z - 1),
+        "start": time_of(bars, phase.a),
+        "split": time_of(bars, phase.o),
+        "end": time_of(bars, phase.z - 1),
         "a": phase.a,
         "o": phase.o,
         "z": phase.z,
@@ -117,23 +118,26 @@ def _vault(config: RunConfig, planned: Plan) -> dict[str, Any] | None:
         return None
     return {
         "months": config.vault,
-        "first": _time(planned.bars, planned.vault_row),
-        "last": _time(planned.bars, len(planned.bars) - 1),
+        "first": time_of(planned.bars, planned.vault_row),
+        "last": time_of(planned.bars, len(planned.bars) - 1),
         "a": planned.vault_row,
         "z": len(planned.bars),
         "opened": None,
     }
 
 
-def _environment(config: RunConfig) -> dict[str, Any]:
+def environment_of(threads: int | None) -> dict[str, Any]:
+    """Return versions and machine, as the manifest has them."""
     packages = {name: version(name) for name in ("numba", "numpy", "polars")}
-    return {
+    found = {
         "python": platform.python_version(),
         **packages,
         "platform": platform.platform(),
-        "threads": thread_count(config.threads),
+        "threads": thread_count(threads),
     }
+    return {"environment": found}
 
 
-def _time(bars: Bars, row: int) -> str:
+def time_of(bars: Bars, row: int) -> str:
+    """Return the time of a bar as text."""
     return str(bars.time[row].astype("datetime64[s]"))

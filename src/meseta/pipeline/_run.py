@@ -70,7 +70,7 @@ def run(
         The tiles in work were finished and kept; `resume` continues.
     """
     folder = RunFolder(Path(config.out) / run_name(config))
-    _require_free(folder, resume=resume, force=force)
+    folder.require_free(resume=resume, force=force)
     planned = planned or _planned(config, folder, resume=resume)
     with folder.locked():
         jobs = _jobs(planned, folder, progress)
@@ -128,21 +128,6 @@ def rescore(
         _list_variants(jobs, lambda _job: "rescoring")
         known = {id(job): old for job, old in zip(jobs, olds, strict=True)}
         return _work(jobs, lambda job: job.rescore(known[id(job)], command), progress)
-
-
-def _require_free(folder: RunFolder, *, resume: bool, force: bool) -> None:
-    if force or not folder.exists():
-        return
-    if folder.finished():
-        raise RunError(
-            f"{folder.path} holds a finished run; choose another --name, "
-            "or overwrite it with --force"
-        )
-    if not resume:
-        raise RunError(
-            f"{folder.path} holds an unfinished run; continue it with --resume, "
-            "or begin anew with --force"
-        )
 
 
 def _planned(config: RunConfig, folder: RunFolder, *, resume: bool) -> Plan:

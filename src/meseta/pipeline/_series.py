@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from meseta.bars import Bars
     from meseta.runs import RunFolder
-    from meseta.strategies import SeparableStrategy
+    from meseta.strategies import Strategy
 
 __all__ = ["kept_series", "load_series", "require_second"]
 
@@ -30,7 +30,7 @@ class LoadOptions(TypedDict):
     allow_nonpositive: bool
 
 
-def require_second(used: Sequence[SeparableStrategy], bars: object, bars2: object) -> None:
+def require_second(used: Sequence[Strategy], bars: object, bars2: object) -> None:
     """Refuse a second symbol that nobody reads, and the lack of one that somebody reads.
 
     Parameters
@@ -73,7 +73,7 @@ def _advice(bars: object) -> str:
 
 
 def load_series(
-    used: Sequence[SeparableStrategy],
+    used: Sequence[Strategy],
     bars: str,
     bars2: str | None,
     *,

@@ -34,7 +34,7 @@ _NUMBERS = (
     *("qualified", "combination", "fitness", "median_fitness"),
     *("is_net_profit", "is_trades", "is_drawdown", "is_years"),
     *("oos_net_profit", "oos_trades", "oos_drawdown", "oos_years"),
-    *("median_net_profit", "all_mean"),
+    *("median_net_profit", "all_mean", "efficiency"),
     *("exact_net_profit", "exact_trades", "position_emulated", "position_exact"),
     *("gap", "gap_position", "gap_size", "gap_orders"),
 )

@@ -349,6 +349,9 @@ def _values(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _efficiency(row: dict[str, Any]) -> float | None:
+    """Return the recorded efficiency; of money where none is recorded."""
+    if row["efficiency"] is not None:
+        return float(row["efficiency"])
     """Out-of-sample profit per year as a share of in-sample's; None without a profit there."""
     inside, beyond = row["is_net_profit"], row["oos_net_profit"]
     years = row["is_years"], row["oos_years"]

@@ -211,15 +211,25 @@ def average(walk: Walk) -> float | None:
     return total(walk.windows, "all_mean")
 
 
-def _compared(walk: Walk) -> list[tuple[str, float]]:
-    """List what needs no choosing: its name, what it made."""
+def _compared(walk: Walk) -> list[tuple[str, float, float]]:
+    """List what needs no choosing: its name, what it made, what choosing made to compare with.
+
+    The average of all combinations is one of full-period runs, so it is compared with the
+    emulated pieces, which are cut from such runs; the median combination is traded as one
+    account from the first out-of-sample bar on, as the exact re-run is.
+    """
     summary = walk.manifest.summary
     values = f" ({median_text(walk)})" if len(walk.manifest.choices) <= _NAMED else ""
+    apart = " (emulated, as all of them are)" if walk.exact else ""
     named = [
-        (f"simply holding the median combination{values}", summary.median_profit),
-        ("the average of all combinations", average(walk)),
+        (f"simply holding the median combination{values}", summary.median_profit, walk.profit),
+        (f"the average of all combinations{apart}", average(walk), summary.emulated_profit),
     ]
-    return [(name, profit) for name, profit in named if profit is not None]
+    return [
+        (name, made, profit)
+        for name, made, profit in named
+        if made is not None and profit is not None
+    ]
 
 
 def _added_nothing(walk: Walk) -> Caution | None:
@@ -230,10 +240,10 @@ def _added_nothing(walk: Walk) -> Caution | None:
     if walk.manifest.searched == 1:
         text = "The grid has one combination, so every window trades it."
         return Caution("There was nothing to choose.", text, strong=False)
-    better = [(name, made) for name, made in _compared(walk) if made >= profit]
+    better = [each for each in _compared(walk) if each[1] >= each[2]]
     if not better:
         return None
-    lost = [f"{name} {_made(made)}, {_against(profit, made)}" for name, made in better]
+    lost = [f"{name} {_made(made)}, {_against(mine, made)}" for name, made, mine in better]
     text = "; ".join(lost)
     return Caution(
         "Choosing added nothing.", f"Over the same bars {text}.{_other_way(walk, better)}"
@@ -244,17 +254,17 @@ def _added_sentences(walk: Walk) -> list[str]:
     if walk.profit is None:
         return []
     said = [
-        f"{name} {_made(made)}, {_against(walk.profit, made)}" for name, made in _compared(walk)
+        f"{name} {_made(made)}, {_against(mine, made)}" for name, made, mine in _compared(walk)
     ]
     if not said:
         return ["What needs no choosing was not recorded, so what choosing added is not known."]
     return [f"Choosing beat what needs no choosing: over the same bars {'; '.join(said)}."]
 
 
-def _other_way(walk: Walk, better: list[tuple[str, float]]) -> str:
+def _other_way(walk: Walk, better: list[tuple[str, float, float]]) -> str:
     """Add that the emulated pieces say otherwise, where they do."""
     emulated = walk.manifest.summary.emulated_profit
-    if not walk.exact or emulated is None or any(made >= emulated for _, made in better):
+    if not walk.exact or emulated is None or any(made >= emulated for _, made, _ in better):
         return ""
     return (
         f" The emulated pieces ({money(emulated)}) made more, but nobody could have traded them."

@@ -14,9 +14,11 @@ from meseta.walkforward._matrix import (
     matrix_of,
     score_matrix,
 )
+from meseta.walkforward._outcome import Outcome
 from meseta.walkforward._phases import Phase, PhasePlan, plan_phases
 from meseta.walkforward._rolling import RollingPlan, RollingWindow, WalkForward, plan_windows
 from meseta.walkforward._stats import WindowStats
+from meseta.walkforward._walked import Walked
 
 __all__ = [
     "FITNESSES",
@@ -28,11 +30,13 @@ __all__ = [
     "Emulation",
     "Fitness",
     "FitnessError",
+    "Outcome",
     "Phase",
     "PhasePlan",
     "RollingPlan",
     "RollingWindow",
     "WalkForward",
+    "Walked",
     "WindowStats",
     "YearsBack",
     "block_of",

@@ -68,7 +68,7 @@ def curves(
     promised
         What the in-sample window of each piece made for a bar; 0 for a flat one.
     median
-        The median combination, held over the same bars.
+        The median combination, held over the same bars as one account.
     hold
         From `held_market`.
 

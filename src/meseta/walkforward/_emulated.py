@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["Emulated", "Emulation", "emulate"]
 
 # Raise when the content of a part's file changes its meaning.
-FORMAT = 1
+FORMAT = 2
 # Profits of all combinations are added up in multiples of the money at stake times this.
 _QUANTUM = 2.0**-30
 
@@ -198,6 +198,8 @@ class Emulated:
     outside_range
         Highest and lowest mark out-of-sample less the equity at its start, 0 included; money,
         shape (W, keep, 2).
+    inside_equity, outside_equity
+        Marked equity where the sides begin, money, shape (W, keep).
     qualified, undefined, few
         Combinations that had enough trades and a fitness; enough trades and NaN as fitness; too
         few trades. Together all, int64, shape (W,).
@@ -218,6 +220,8 @@ class Emulated:
     inside: FloatArray
     outside: FloatArray
     outside_range: FloatArray
+    inside_equity: FloatArray
+    outside_equity: FloatArray
     qualified: IntArray
     undefined: IntArray
     few: IntArray
@@ -379,7 +383,9 @@ class _Pass:
             distance=np.where(none, np.nan, self.middle.measured(tops.distance[by_span])),
             inside=tops.inside[by_span, :, :STATS],
             outside=outside[:, :, :STATS],
-            outside_range=outside[:, :, STATS:],
+            outside_range=outside[:, :, STATS : STATS + 2],
+            inside_equity=tops.inside[by_span, :, STATS + 2],
+            outside_equity=outside[:, :, STATS + 2],
             qualified=tops.counts[QUALIFIED, by_span],
             undefined=tops.counts[UNDEFINED, by_span],
             few=tops.counts[FEW, by_span],

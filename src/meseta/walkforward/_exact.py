@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,32 +39,47 @@ class Path:
         Signed shares at the same closes, shape (n + 1,).
     trades
         What was open on any of the bars, in order of entries.
+    before
+        Account where the window's in-sample side begins, money; NaN where there is none.
     """
 
     first: int
     equity: FloatArray
     held: FloatArray
     trades: tuple[Trade, ...]
+    before: float = math.nan
 
     @property
     def profit(self) -> float:
         """Money made from the close before the first bar to the last close."""
         return float(self.equity[-1] - self.equity[0])
 
-    def piece(self, first: int, stop: int) -> Path:
-        """Return the bars `first` to ``stop - 1`` of it."""
+    def piece(self, first: int, stop: int, since: int | None = None) -> Path:
+        """Return the bars `first` to ``stop - 1`` of it; its in-sample side begins at `since`."""
         a, z = first - self.first, stop - self.first + 1
         inside = tuple(t for t in self.trades if t.entry_bar < stop and t.exit_bar >= first)
-        return Path(first, self.equity[a:z], self.held[a:z], inside)
+        before = math.nan if since is None else float(self.equity[since - self.first])
+        return Path(first, self.equity[a:z], self.held[a:z], inside, before)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one window trades: `values` None stays out of the market."""
+    """What one window trades.
+
+    Parameters
+    ----------
+    first, stop
+        Its out-of-sample bars, half-open.
+    values
+        The parameter set; None stays out of the market.
+    since
+        First bar of its in-sample side; None where it has none.
+    """
 
     first: int
     stop: int
     values: Mapping[str, Any] | None
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ class Trader:
             values = pieces[places[0]].values
             whole = self._idle() if values is None else self.whole(values)
             for k in places:
-                found[k] = whole.piece(pieces[k].first, pieces[k].stop)
+                found[k] = whole.piece(pieces[k].first, pieces[k].stop, pieces[k].since)
         return [found[k] for k in range(len(pieces))]
 
     def schedule(self, pieces: Sequence[Piece], policy: Policy) -> Path:

@@ -17,10 +17,13 @@ from meseta.walkforward._exact import entry_bars
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meseta._types import BoolArray
+    from meseta._types import BoolArray, FloatArray
     from meseta.walkforward._exact import Path
 
 __all__ = ["Gap", "gap_of", "total_of"]
+
+# Part of the account below which a difference is rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def gap_of(emulated: Path, exact: Path) -> Gap:
     boundary on all other bars count as position where the positions at the boundary differ, until
     a close at which they are the same; all later ones, and all where they did not, as orders.
     """
-    change = np.diff(exact.equity) - np.diff(emulated.equity)
+    change = _difference(emulated, exact)
     alike = _alike(emulated, exact)
     met = _same_position(emulated, exact)
     # From the first close on at which the positions are the same; a sale at the boundary is
@@ -84,6 +87,18 @@ def gap_of(emulated: Path, exact: Path) -> Gap:
         emulated_held=float(emulated.held[0]),
         exact_held=float(exact.held[0]),
     )
+
+
+def _difference(emulated: Path, exact: Path) -> FloatArray:
+    """Return by how much the accounts' changes differ on each bar; shape (n,).
+
+    The two add up the same trades in another order, so that what is left of equal changes is
+    rounding, and is nothing.
+    """
+    change: FloatArray = np.diff(exact.equity) - np.diff(emulated.equity)
+    scale = max(np.abs(exact.equity).max(), np.abs(emulated.equity).max())
+    change[np.abs(change) <= _ROUNDING * scale] = 0.0
+    return change
 
 
 def _same_position(one: Path, other: Path) -> BoolArray:

@@ -118,7 +118,11 @@ class Efficiency(NamedTuple):
     per_trade: float | None
 
 
-def efficiency_of(inside: FloatArray, outside: FloatArray) -> Efficiency:
+def efficiency_of(
+    inside: FloatArray,
+    outside: FloatArray,
+    accounts: tuple[FloatArray, FloatArray] | None = None,
+) -> Efficiency:
     """Return the efficiency of some windows.
 
     Parameters
@@ -126,7 +130,15 @@ def efficiency_of(inside: FloatArray, outside: FloatArray) -> Efficiency:
     inside, outside
         `WindowStats` of what was chosen, by window, shape (n, STATS); windows that stayed flat
         are left out.
+    accounts
+        Equity at the start of both sides of each window, shape (n,), of an account that
+        reinvests: it has grown in between, which would pass for efficiency, so that each profit
+        counts as a share of the account that made it. None counts money.
     """
+    if accounts is not None:
+        inside, outside = (
+            _shares(*pair) for pair in zip((inside, outside), accounts, strict=True)
+        )
     earned, kept = (math.fsum(stats[:, _NET]) for stats in (inside, outside))
 
     def a_piece(field: int) -> float | None:
@@ -140,6 +152,13 @@ def efficiency_of(inside: FloatArray, outside: FloatArray) -> Efficiency:
         annualised=a_piece(_YEARS),
         per_trade=a_piece(_TRADES),
     )
+
+
+def _shares(stats: FloatArray, account: FloatArray) -> FloatArray:
+    """Return statistics whose profits are shares of an account."""
+    made = stats.copy()
+    made[:, _NET] /= account
+    return made
 
 
 def drawdown_of_pieces(outside: FloatArray, ranges: FloatArray) -> float:
@@ -158,7 +177,7 @@ def drawdown_of_pieces(outside: FloatArray, ranges: FloatArray) -> float:
     return deepest
 
 
-def matrix_of(found: Emulated, cells: Sequence[Cell]) -> pl.DataFrame:
+def matrix_of(found: Emulated, cells: Sequence[Cell], *, reinvests: bool = False) -> pl.DataFrame:
     """Return a row for each cell, without passing and blocks (`score_matrix`).
 
     Parameters
@@ -167,6 +186,8 @@ def matrix_of(found: Emulated, cells: Sequence[Cell]) -> pl.DataFrame:
         The windows of all cells, from one pass.
     cells
         In any order; that of the lengths decides which cells are neighbours.
+    reinvests
+        Whether positions take the whole equity; see `efficiency_of`.
 
     Returns
     -------
@@ -178,7 +199,7 @@ def matrix_of(found: Emulated, cells: Sequence[Cell]) -> pl.DataFrame:
         traded windows whose choice was within 1 % of the median combination's fitness),
         `exact_net_profit` (null). Null where a figure is undefined.
     """
-    rows = [_row(found.rows(cell.first, cell.stop), cell) for cell in cells]
+    rows = [_row(found.rows(cell.first, cell.stop), cell, reinvests=reinvests) for cell in cells]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
@@ -199,10 +220,11 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def _row(found: Emulated, cell: Cell) -> dict[str, Any]:
+def _row(found: Emulated, cell: Cell, *, reinvests: bool) -> dict[str, Any]:
     traded = ~found.flat
     inside, outside = found.inside[traded, 0], found.outside[traded, 0]
     profit = math.fsum(outside[:, _NET])
+    accounts = (found.inside_equity[traded, 0], found.outside_equity[traded, 0])
     drawdown = drawdown_of_pieces(outside, found.outside_range[traded, 0])
     years = math.fsum(found.median_outside[:, _YEARS])
     pairs = zip(found.fitness[traded, 0], found.median_fitness[traded], strict=True)
@@ -215,7 +237,7 @@ def _row(found: Emulated, cell: Cell) -> dict[str, Any]:
         "oos_per_year": profit / years,
         "oos_drawdown": drawdown,
         "profit_to_drawdown": _ratio(profit, drawdown),
-        "efficiency": efficiency_of(inside, outside).annualised,
+        "efficiency": efficiency_of(inside, outside, accounts if reinvests else None).annualised,
         "winning": _share([net > 0 for net in outside[:, _NET].tolist()]),
         "trades": int(outside[:, _TRADES].sum()),
         "near_median": _share([is_near(*map(float, pair)) for pair in pairs]),

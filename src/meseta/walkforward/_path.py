@@ -42,7 +42,7 @@ def jumps_of(grid: Grid, chosen: Sequence[int]) -> dict[str, dict[str, float]]:
     dict
         By parameter: `mean_steps`, grid steps; `mean_share`, the same as a share of the axis;
         `random_share`, what `mean_share` is for values drawn blindly, (n + 1) / 3n for n values;
-        `changes`, share of the windows with another value than the one before. Nothing for less
+        `changes`, number of boundaries at which the value changes. Nothing for less
         than two windows.
     """
     if len(chosen) < 2:
@@ -56,7 +56,7 @@ def jumps_of(grid: Grid, chosen: Sequence[int]) -> dict[str, dict[str, float]]:
             "mean_steps": float(steps.mean()),
             "mean_share": float(steps.mean()) / (many - 1),
             "random_share": (many + 1) / (3 * many),
-            "changes": float((steps > 0).mean()),
+            "changes": int((steps > 0).sum()),
         }
     return found
 

@@ -124,7 +124,12 @@ class RollingPlan:
 
 
 def plan_windows(
-    bars: Bars, spec: WalkForward, *, warmup: int = 100, first_out: int | None = None
+    bars: Bars,
+    spec: WalkForward,
+    *,
+    warmup: int = 100,
+    first_out: int | None = None,
+    opens: int | str | None = None,
 ) -> RollingPlan:
     """Lay rolling windows over a history (`spec/walk-forward.md` section 2).
 
@@ -145,6 +150,8 @@ def plan_windows(
     first_out
         Row with which the first out-of-sample window is to begin instead, so that windows of
         several lengths are compared on the same period. The first bar of a unit.
+    opens
+        When the trading day begins; see `meseta.bars.session_days`.
 
     Raises
     ------
@@ -155,7 +162,7 @@ def plan_windows(
         room for the first in-sample window.
     """
     _require_whole("warmup", warmup, 0)
-    scale = _scale(bars, spec, warmup)
+    scale = _scale(bars, spec, warmup, opens)
     first = _first(scale, spec)
     if first is None:
         raise DataError(_too_short(bars, scale, spec, warmup))
@@ -213,12 +220,12 @@ class _Scale:
         return int(self.marks[at]) if at >= 0 and self.marks[at] >= self.start else -1
 
 
-def _scale(bars: Bars, spec: WalkForward, warmup: int) -> _Scale:
+def _scale(bars: Bars, spec: WalkForward, warmup: int, opens: int | str | None) -> _Scale:
     stop = len(bars)
     if spec.unit == "bars":
         rows = np.arange(min(warmup, stop), stop + 1)
         return _Scale("bars", rows, rows)
-    days = session_days(bars)
+    days = session_days(bars, opens)
     sessions = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
     sessions = np.append(sessions[sessions >= warmup], stop)
     if spec.unit == "sessions":

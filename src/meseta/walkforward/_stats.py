@@ -92,8 +92,9 @@ class WindowStats(NamedTuple):
 
 
 STATS = len(WindowStats._fields)
-# The same with highest and lowest mark less the equity at the start, to join spans.
-WIDE = STATS + 2
+# The same with highest and lowest mark less the equity at the start, to join spans, and with
+# that equity.
+WIDE = STATS + 3
 # Built-in fitnesses are named after the statistic that they are.
 BUILT_IN = ("net_profit", "profit_to_drawdown", "profit_factor", "sharpe", "sortino", "mar")
 _NET, _TO_DRAWDOWN, _FACTOR, _SHARPE, _SORTINO, _MAR = range(len(BUILT_IN))
@@ -236,7 +237,7 @@ def _write(first: Any, last: Any, drawdown: float, bars: float, per_year: float,
 def write_stats(
     blocks: FloatArray, a: int, b: int, bars: float, per_year: float, out: FloatArray
 ) -> None:
-    """Write `WindowStats` and then highest and lowest mark less the equity at the start.
+    """Write `WindowStats`, then highest and lowest mark less the equity at the start, and that.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def write_stats(
         drawdown = max(drawdown, peak - blocks[k, LOW], blocks[k, FALL])
         peak, low = max(peak, blocks[k, HIGH]), min(low, blocks[k, LOW])
     _write(blocks[a], blocks[b], drawdown, bars, per_year, out)
-    out[STATS], out[STATS + 1] = peak - begin, low - begin
+    out[STATS], out[STATS + 1], out[STATS + 2] = peak - begin, low - begin, begin
 
 
 @kernel
@@ -273,7 +274,7 @@ def span_stats(blocks: FloatArray, spans: Spans) -> FloatArray:
     -------
     ndarray
         Shape (n, S, WIDE): `WindowStats`, then highest and lowest mark less the equity at the
-        start.
+        start, and that equity.
     """
     out = np.empty((blocks.shape[0], spans.bars.size, WIDE))
     for i in range(blocks.shape[0]):
