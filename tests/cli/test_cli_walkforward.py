@@ -96,7 +96,7 @@ def test_a_configuration_file_and_options_over_it(meseta: Call, tmp_path: Path) 
         (("--in", 0), "`in_sample` must be greater than or equal to 1, got 0"),
         (("--point-value", 50), "belong to a fixed number of contracts"),
         (("--strategy", "xbear"), "did you mean xbar?"),
-        (("--min-winning", 50), "`min_winning` must be a share from 0 to 1"),
+        (("--min-winning", 50), "`min_winning` is a share between 0 and 1"),
         (("--grid", "missing.yaml"), "--grid must be a named grid (default) or a YAML file"),
     ],
 )
