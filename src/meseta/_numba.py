@@ -26,7 +26,7 @@ from platformdirs import user_cache_dir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["first_use", "inline", "kernel"]
+__all__ = ["first_use", "inline", "kernel", "plain"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,3 +73,8 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 def inline(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a small step that kernels share; merged into its caller's machine code."""
     return cast("Callable[P, R]", numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
+def plain(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the Python function of an `inline` step, for calls too few to be compiled for."""
+    return cast("Callable[P, R]", cast("Any", function).py_func)

@@ -107,7 +107,8 @@ class Contract:
                 continue
             if not math.isfinite(value) or value < 0 or (positive and value == 0):
                 least = "positive" if positive else "zero or more"
-                raise ArgumentError(f"`{name}` must be {least} and finite, got {value!r}")
+                option = " (--contracts)" if name == "quantity" else ""
+                raise ArgumentError(f"`{name}`{option} must be {least} and finite, got {value!r}")
         if self.quantity is None and (self.point_value != 1 or self.roll_cost > 0):
             raise ArgumentError(
                 "`point_value` and `roll_cost` belong to a fixed number of contracts; give "

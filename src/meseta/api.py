@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from meseta.account import Account
+from meseta.account import Account, Contract
 from meseta.bars import Bars, load, pair
 from meseta.engine import Simulation, Window
 from meseta.engine import backtest as _backtest
@@ -82,6 +82,7 @@ def backtest(
     account: Account | None = None,
     warmup: int = 100,
     engine: Literal["fast", "reference"] = "fast",
+    contract: Contract | None = None,
 ) -> Simulation:
     """Trade one parameter set over one window.
 
@@ -106,6 +107,8 @@ def backtest(
         Bars from the start of the data without a signal.
     engine
         `fast` or `reference`; both give the same trades.
+    contract
+        The future that is traded: contracts, point value, tick, rolls. None for shares.
 
     Returns
     -------
@@ -134,6 +137,14 @@ def backtest(
     'trail'
     >>> made.report.is_trades, made.report.oos_trades
     (194, 158)
+
+    A fixed number of contracts, by a kernel strategy:
+
+    >>> made = ms.backtest(
+    ...     bars, "xbar", dict(xbar=20), contract=ms.Contract(quantity=2, point_value=20)
+    ... )
+    >>> {trade.shares for trade in made.trades}, made.trades[0].reason
+    ({2.0}, 'reverse')
     """
     series = _series(bars, bars2, allow_dropped=allow_dropped)
     rows = _default_window(len(series), warmup) if window is None else Window(*window)
@@ -145,6 +156,7 @@ def backtest(
         account or Account(),
         warmup=warmup,
         engine=engine,
+        contract=contract,
     )
 
 

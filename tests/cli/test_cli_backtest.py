@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from meseta.account import Account
+from meseta.account import Account, Contract
 from meseta.bars import load, pair
+from meseta.bars._rolls import parse_rolls
 from meseta.engine import Window, backtest
 from meseta.strategies import find_strategy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Call
 
 VALUES = {
@@ -107,6 +109,82 @@ def test_a_second_symbol_that_does_not_fit(
     assert made.code in {1, 2}
     assert words in made.err
     assert made.out == ""
+
+
+XBAR = ["backtest", "xbar", "--bars", "sample:nasdaq", "--set", "xbar=20"]
+FUTURE = ["--contracts", "2", "--point-value", "20", "--tick", "0.25", "--cost-per-share", "4"]
+
+
+def test_a_kernel_trades_contracts(meseta: Call) -> None:
+    given = ["--roll-cost", "25", "--rolls", "quarterly"]
+    found = json.loads(meseta(*XBAR, *FUTURE, *given, "--json", "-").out)
+    bars = load("sample:nasdaq")
+    rolls = parse_rolls("quarterly", bars)
+    assert len(rolls) == 79
+    contract = Contract(quantity=2, point_value=20, tick=0.25, roll_cost=25, rolls=rolls)
+    rows = Window(100, 100 + int((len(bars) - 100) * 0.6), len(bars))
+    given_ = (bars, find_strategy("xbar"), {"xbar": 20}, rows, Account(cost_per_share=4))
+    made = backtest(*given_, contract=contract)
+    assert found["report"] == made.report._asdict()
+    assert [t["pnl"] for t in found["trades"]] == [t.pnl for t in made.trades]
+    without = backtest(*given_, contract=replace(contract, roll_cost=0.0, rolls=()))
+    paid = [round(b.pnl - a.pnl, 6) for a, b in zip(made.trades, without.trades, strict=True)]
+    assert sum(paid) == 2 * 25 * sum(bars.time[100].item().date() < day for day in rolls)
+    assert set(paid) >= {0.0, 50.0}
+
+
+def test_a_separable_strategy_trades_contracts_alike(meseta: Call, tmp_path: Path) -> None:
+    found = in_json(meseta, "--contracts", "3", "--engine", "fast")
+    assert found == in_json(meseta, "--contracts", "3", "--engine", "reference")
+    assert {trade["shares"] for trade in found["trades"]} == {3.0}
+    assert len(found["trades"]) == len(in_json(meseta)["trades"])
+
+
+def test_the_page_of_a_contract_says_what_is_assumed(meseta: Call, tmp_path: Path) -> None:
+    made = meseta(
+        *XBAR, *FUTURE, "--rolls", "monthly", "--roll-cost", "25", "--capital", "5000",
+        "--html", "t.html",
+    )  # fmt: skip
+    assert made.code == 0, made
+    assert " contracts  " in made.out
+    page = (tmp_path / "t.html").read_text(encoding="utf-8")
+    assert "xbar on nasdaq" in page
+    assert "neither margin nor a margin call is counted" in page
+    assert "A share to borrow" not in page
+    assert "The account stood at zero or below at" in page
+    for name, value in (("contracts", "2"), ("point_value", "20"), ("rolls", "239")):
+        assert re.search(rf">{name}</\w+>\s*<\w+[^>]*>{value}<", page), name
+
+
+DONCHIAN = Path(__file__).resolve().parents[2] / "examples" / "donchian.py"
+CHANNEL = ["channel=20", "atr_period=20", "atr_multiplier=3"]
+
+
+def test_crude_oil_below_zero_is_traded_by_kernels_alone(
+    meseta: Call, shared: Path, tmp_path: Path
+) -> None:
+    data = [
+        "--bars", shared / "data" / "intraday" / "CL_15m.csv.gz", "--timezone",
+        "America/New_York", "--allow-nonpositive",
+    ]  # fmt: skip
+    future = [
+        "--contracts", "1", "--point-value", "1000", "--tick", "0.01", "--roll-cost", "25",
+        "--rolls", "monthly", "--capital", "100000",
+    ]  # fmt: skip
+    made = meseta(
+        "backtest", "xbar", *data, *future, "--set", "xbar=900", "--json", "t.json",
+        "--html", "t.html",
+    )  # fmt: skip
+    assert made.code == 0, made
+    trades = json.loads((tmp_path / "t.json").read_text())["trades"]
+    assert len(trades) > 100
+    assert min(min(trade["fill"], trade["exit"]) for trade in trades) < 0
+    assert "xbar on CL_15m" in (tmp_path / "t.html").read_text(encoding="utf-8")
+    sets = [part for value in CHANNEL for part in ("--set", value)]
+    refused = meseta("backtest", DONCHIAN, *data, *future, *sets)
+    assert refused.code == 2
+    assert "`donchian` is a separable strategy, which trades positive prices alone" in refused.err
+    assert "trade it with a kernel strategy and a fixed number of contracts" in refused.err
 
 
 def test_the_window_is_everything_after_the_warmup(meseta: Call) -> None:
@@ -202,6 +280,11 @@ def test_no_trade_at_all_is_fine(meseta: Call, tmp_path: Path) -> None:
         ([*settings(), "--warmup", "-1", "--window", "1:2:3"], "`warmup` must be zero or more"),
         ([*settings(), "--commission", "2"], "`commission` is a fraction"),
         ([*settings(), "--lot", "0"], "`lot` must be positive"),
+        ([*settings(), "--contracts", "0"], "`quantity` (--contracts) must be positive"),
+        ([*settings(), "--point-value", "50"], "give `quantity` (--contracts 1)"),
+        ([*settings(), "--contracts", "1", "--roll-cost", "5"], "needs the dates of the rolls"),
+        ([*settings(), "--rolls", "weekly"], "`rolls` must be monthly, quarterly, or dates like"),
+        ([*settings(), "--rolls", "2030-01-05"], "`rolls` must have a date in the data, after"),
     ],
 )
 def test_what_is_refused(meseta: Call, options: list[str], words: str) -> None:

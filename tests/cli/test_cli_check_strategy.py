@@ -30,6 +30,20 @@ mine = RuleStrategy(
 """
 
 
+KERNEL = """
+from meseta.strategies import KernelStrategy, Parameter, rule
+
+@rule
+def decide(t, market, broker, n):
+    if market.close[t + 1] > market.close[t] + n:
+        broker.buy()
+    else:
+        broker.short()
+
+mine = KernelStrategy(name="mine", parameters=[Parameter("n", 1, 9, "int")], decide=decide)
+"""
+
+
 @pytest.fixture
 def ahead(tmp_path: Path) -> Path:
     path = tmp_path / "ahead.py"
@@ -54,6 +68,28 @@ def test_a_built_in_strategy_is_checked_on_given_bars(meseta: Call) -> None:
     )  # fmt: skip
     assert made.code == 0, made
     assert "on random markets and on pieces of nasdaq-3x" in made.out
+
+
+def test_a_kernel_is_checked(meseta: Call) -> None:
+    made = meseta("check-strategy", "xbar", "--examples", 6, "--bars", "sample:nasdaq")
+    assert made.code == 0, made
+    lines = [line for line in made.out.splitlines() if "  " in line]
+    assert [line.split()[0] for line in lines] == ["PASS"] * 6
+    assert lines[0] == "PASS     functions give orders          6 examples"
+    assert lines[4] == "PASS     the same parameters carry on   6 examples"
+
+
+def test_a_kernel_s_broken_promise_is_shown_with_its_example(meseta: Call, tmp_path: Path) -> None:
+    path = tmp_path / "kernel.py"
+    path.write_text(KERNEL, encoding="utf-8")
+    made = meseta("check-strategy", path, "--examples", 6)
+    assert made.code == 1, made
+    assert "FAIL     no look-ahead                  example 1 of 6" in made.out
+    assert f"no look-ahead: strategy `mine`: `decide` ({path}:4) raised IndexError at bar" in (
+        made.out
+    )
+    assert "it reads the future\n  parameters: n=1\n  on 4 bars\n" in made.out
+    assert sum(row.startswith("> ") for row in made.out.splitlines()) == 1
 
 
 def test_a_broken_promise_is_shown_with_its_example(meseta: Call, ahead: Path) -> None:

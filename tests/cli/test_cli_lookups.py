@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meseta.bars import load
-from meseta.strategies import grid_names, load_grid, strategies
+from meseta.strategies import KernelStrategy, grid_names, load_grid, strategies
 
 if TYPE_CHECKING:
     from conftest import Call, Result
@@ -24,10 +24,13 @@ def test_strategies_lists_all(meseta: Call) -> None:
     for strategy in strategies().values():
         row = next(r.split() for r in made.out.splitlines() if r.startswith(f"{strategy.name} "))
         told = ["yes" if each else "no" for each in (strategy.shorts, strategy.second)]
-        assert row[:5] == [
-            strategy.name, str(len(strategy.parameters)), *told, strategy.tradestation_name,
+        kernel = isinstance(strategy, KernelStrategy)
+        assert row[:6] == [
+            strategy.name, "kernel" if kernel else "separable", str(len(strategy.parameters)),
+            *told, strategy.tradestation_name or "-",
         ]  # fmt: skip
-    assert len(strategies()) == 6
+    kinds = [isinstance(each, KernelStrategy) for each in strategies().values()]
+    assert kinds == [False] * 6 + [True] * 3
 
 
 def test_a_strategy_shows_its_parameters_and_limits(meseta: Call) -> None:
@@ -43,6 +46,19 @@ def test_a_strategy_shows_what_it_needs_and_its_variants(meseta: Call) -> None:
     assert "Second symbol     yes, give --bars2" in made.out
     assert "Simpler variants  atr_d_duals_l, atr_d_ls, atr_d_l" in made.out
     assert "Simpler variants  none" in meseta("strategies", "atr_d_l").out
+
+
+def test_a_kernel_is_described(meseta: Call) -> None:
+    made = meseta("strategies", "xbar")
+    assert made.code == 0
+    assert "Kind              kernel" in made.out
+    assert "Kind              separable" in meseta("strategies", "atr_d_l").out
+    assert ["xbar", "a", "whole", "number", "from", "1", "to", "1000"] in [
+        line.split()[:8] for line in made.out.splitlines()
+    ]
+    lines = [line.split() for line in meseta("grids", "xbar").out.splitlines()]
+    assert ["xbar", "default", "28"] in lines
+    assert ["xbar", "28", *map(str, range(5, 33))] in lines
 
 
 def test_grids_counts_exactly(meseta: Call) -> None:

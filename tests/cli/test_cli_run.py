@@ -193,6 +193,8 @@ class TestRefused:
             (["--strategy", "atr_d_duals_l"], 2, "--bars sample:nasdaq-3x --bars2 sample:nasdaq"),
             (["--bars2", "sample:sp500"], 2, "not used: no second symbol is read by atr_d_l"),
             (["--strategy", "atr_d"], 2, "did you mean atr_d_l?"),
+            (["--strategy", "xbar"], 2, "`strategy` 'xbar' is a kernel strategy, a loop over"),
+            (["--strategy", "xbar"], 2, "Walk it forward with `meseta walkforward`"),
             (["--axes", "atr_period,period"], 2, "`axes` must be two different parameters"),
             (["--axes", "atr_period"], 2, "`axes` must be two different parameters"),
             (["--capital", "0"], 2, "`capital` must be positive"),

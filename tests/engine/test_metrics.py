@@ -80,6 +80,14 @@ def test_an_account_that_lost_everything_has_no_growth():
     assert found["max_drawdown_pct"] == pytest.approx(110)
 
 
+def test_an_account_that_was_below_zero_has_no_growth_even_when_it_recovered():
+    found = metrics(simulation([50, -10, 130], [trade(11, 12, 30.0)]), 100.0, 252.0)
+    undefined = ("cagr_pct", "sharpe", "sortino", "mar")
+    assert [found[name] for name in undefined] == [None] * 4
+    assert found["return_pct"] == pytest.approx(30)
+    assert found["max_drawdown"] == 110
+
+
 def test_a_jump_within_minutes_has_no_growth_a_year_that_a_number_could_hold():
     found = metrics(simulation([100, 110]), 100.0, 98_280.0)
     assert found["cagr_pct"] is None

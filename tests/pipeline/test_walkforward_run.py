@@ -306,7 +306,7 @@ def test_crude_oil_below_zero_is_traded_by_points(tmp_path, shared):
         ({"min_winning": 0.5}, "it is one of the criteria"),
         ({"roll_cost": 5.0}, "belong to a fixed number of contracts"),
         ({"contracts": 1.0, "roll_cost": 5.0}, "needs the dates of the rolls"),
-        ({"contracts": 1.0, "rolls": "weekly"}, "`rolls` must be dates separated by commas"),
+        ({"contracts": 1.0, "rolls": "weekly"}, "`rolls` must be monthly, quarterly, or dates"),
         ({"bar_size": "90x"}, "90x"),
         ({"in_sample": 0}, "`in_sample` must be greater than or equal to 1, got 0"),
         ({"max_combinations": 3}, "6 combinations"),

@@ -113,6 +113,24 @@ def test_shorts_have_their_own_mark_and_rows(tmp_path: Path) -> None:
     assert "neither borrow cost nor the dividends" in shown.html
 
 
+def test_contracts_have_their_own_assumptions(tmp_path: Path) -> None:
+    shown = page(tmp_path, trades=some_trades(5), contracts=True).html
+    assert "neither margin nor a margin call is counted" in shown
+    assert "neither borrow cost" not in shown
+    assert "neither margin" not in page(tmp_path, trades=some_trades(5)).html
+
+
+def test_an_account_below_zero_is_said(tmp_path: Path) -> None:
+    assert "at zero or below" not in page(tmp_path).html
+    for below, said in ((1, "1 close."), (1200 - 1000, "200 closes.")):
+        equity = EQUITY.copy()
+        equity[150 : 150 + below] = -np.arange(below)
+        shown = page(tmp_path, equity=equity)
+        assert f"The account stood at zero or below at {said}" in shown.html
+        curve = shown.charts["figures"]["backtest"]["layout"]
+        assert curve["yaxis2"].get("type") != "log"
+
+
 def test_long_only_has_no_word_of_shorts(tmp_path: Path) -> None:
     shown = page(tmp_path, trades=some_trades(5).with_columns(dir=pl.lit(1)))
     assert [row[0] for row in shown.table("Average trade")] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -26,6 +27,7 @@ from meseta.strategies._indicators import (
     true_range,
     weighted_average,
 )
+from meseta.strategies._market_indicators import relative_strength
 from random_market import bars_of, markets, walk_of
 
 LENGTHS = st.integers(1, 80)
@@ -51,6 +53,66 @@ def test_true_range_is_its_definition(bars):
     high, low, close = bars.high, bars.low, bars.close
     later = [max(high[t], close[t - 1]) - min(low[t], close[t - 1]) for t in range(1, len(bars))]
     assert ranges_of(bars).tolist() == [high[0] - low[0], *later]
+
+
+def strength_of(values, length):
+    """Wilder's index from its definition: seeded averages of gains and losses."""
+    found = [math.nan] * len(values)
+    changes = [b - a for a, b in itertools.pairwise(values)]
+    if len(changes) < length:
+        return found
+    gain = math.fsum(max(change, 0.0) for change in changes[:length]) / length
+    loss = math.fsum(max(-change, 0.0) for change in changes[:length]) / length
+    for t in range(length, len(values)):
+        if t > length:
+            change = changes[t - 1]
+            gain = (gain * (length - 1) + max(change, 0.0)) / length
+            loss = (loss * (length - 1) + max(-change, 0.0)) / length
+        if gain == loss == 0.0:
+            found[t] = 50.0
+        elif loss == 0.0:
+            found[t] = 100.0
+        else:
+            found[t] = 100.0 - 100.0 / (1.0 + gain / loss)
+    return found
+
+
+@given(markets(2, 160), LENGTHS)
+def test_relative_strength_is_wilder_s(bars, length):
+    expected = np.array(strength_of(bars.close.tolist(), length))
+    found = relative_strength(bars.close, length)
+    assert np.array_equal(np.isnan(found), np.isnan(expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7, equal_nan=True)
+    known = found[~np.isnan(found)]
+    assert ((known >= 0) & (known <= 100)).all()
+
+
+def test_relative_strength_by_hand():
+    # Gains 1, 0, 2, 0 and losses 0, 2, 0, 4; two at a time.
+    found = relative_strength(np.array([10.0, 11.0, 9.0, 11.0, 7.0]), 2)
+    assert np.isnan(found[:2]).all()
+    assert found[2:].tolist() == [
+        100 * (up / both) for up, both in ((0.5, 1.5), (1.25, 1.75), (0.625, 2.875))
+    ]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_relative_strength_without_changes_is_in_the_middle(length):
+    found = relative_strength(np.full(8, 12.5), length)
+    assert np.isnan(found[:length]).all()
+    assert found[length:].tolist() == [50.0] * (8 - length)
+    assert relative_strength(np.arange(8.0), length)[length:].tolist() == [100.0] * (8 - length)
+    assert relative_strength(-np.arange(8.0), length)[length:].tolist() == [0.0] * (8 - length)
+
+
+@pytest.mark.parametrize("missing", [0, 3, 9])
+def test_relative_strength_ends_at_the_first_missing_value(missing):
+    values = 10 + np.arange(12) % 3.0
+    whole = relative_strength(values, 4)
+    values[missing] = np.nan
+    found = relative_strength(values, 4)
+    assert np.array_equal(found[:missing], whole[:missing], equal_nan=True)
+    assert np.isnan(found[missing:]).all()
 
 
 @given(markets(2, 120), LENGTHS)

@@ -1,4 +1,4 @@
-"""Dates on which a future is rolled into the next contract."""
+"""When futures are rolled, as a user writes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meseta.bars._sessions import session_days
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,35 +19,46 @@ _MONTHS = {"monthly": 1, "quarterly": 3}
 
 
 def parse_rolls(text: str, bars: Bars) -> tuple[date, ...]:
-    """Return the dates of the rolls.
+    """Read the dates of rolls for `Contract.rolls`.
 
     Parameters
     ----------
     text
-        Dates such as ``"2024-01-18,2024-02-16"``, or ``"monthly"`` or ``"quarterly"``: the first
-        day of each month or quarter that the data reach.
+        ISO dates separated by commas, ``"2024-01-18,2024-02-15"``; or ``"monthly"`` or
+        ``"quarterly"`` for the day of the first bar of every month or quarter of the data but
+        the first.
     bars
-        The series.
+        The data.
+
+    Returns
+    -------
+    tuple of date
+        Increasing, each once.
 
     Raises
     ------
     ArgumentError
-        `text` is neither.
+        The text is something else, or no date lies between the first bar and the last.
     """
-    every = _MONTHS.get(text.strip().lower())
-    if every is None:
-        return tuple(_date(part) for part in text.split(","))
-    first, last = (bars.time[k].astype("datetime64[M]").astype(int) for k in (0, -1))
-    months = np.arange(first + 1, last + 1)
-    days = months[months % every == 0].astype("datetime64[M]").astype("datetime64[D]")
-    return tuple(days.tolist())
-
-
-def _date(text: str) -> date:
+    if text.strip() in _MONTHS:
+        return _first_days(bars, _MONTHS[text.strip()])
     try:
-        return date.fromisoformat(text.strip())
+        days = sorted({date.fromisoformat(part.strip()) for part in text.split(",")})
     except ValueError as error:
         raise ArgumentError(
-            "`rolls` must be dates separated by commas, such as 2024-01-18,2024-02-16, or "
-            f"monthly or quarterly, got {text.strip()!r}"
+            "`rolls` must be monthly, quarterly, or dates like 2024-01-18,2024-02-15, "
+            f"got {text!r}"
         ) from error
+    first, last = (bars.time[k].item().date() for k in (0, -1))
+    if not any(first < day <= last for day in days):
+        raise ArgumentError(
+            f"`rolls` must have a date in the data, after {first} and up to {last}, got {text!r}"
+        )
+    return tuple(days)
+
+
+def _first_days(bars: Bars, months: int) -> tuple[date, ...]:
+    days = session_days(bars).astype("datetime64[D]")
+    periods = days.astype("datetime64[M]").astype(np.int64) // months
+    starts = 1 + np.flatnonzero(np.diff(periods))
+    return tuple(days[starts].tolist())

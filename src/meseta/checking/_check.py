@@ -7,22 +7,29 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from meseta.checking._checks import computes, engines_agree, no_look_ahead, repeats, simulated
+from meseta.checking._checks import (
+    carries_on,
+    computes,
+    engines_agree,
+    no_look_ahead,
+    repeats,
+    simulated,
+)
 from meseta.checking._examples import examples_of
 from meseta.checking._history import forgets, history_examples
 from meseta.checking._shrink import shrink
 from meseta.checking._tables import tables_agree
 from meseta.errors import ArgumentError
-from meseta.strategies import LONG, RuleStrategy
+from meseta.strategies import LONG, KernelStrategy, RuleStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meseta.bars import Bars
-    from meseta.checking._checks import Find
+    from meseta.checking._checks import Find, S
     from meseta.checking._compare import Difference
     from meseta.checking._examples import Example
-    from meseta.strategies import SeparableStrategy as Strategy
+    from meseta.strategies import SeparableStrategy, Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Failure", "Finding", "check_strategy"]
@@ -99,8 +106,10 @@ def check_strategy(
     Yields
     ------
     Finding
-        In the order in which they are checked. When the rules cannot be computed at all, or
-        not twice alike, nothing else is checked.
+        In the order in which they are checked. When the rules or functions cannot be run at all,
+        or not twice alike, nothing else is checked. How much history is read and whether the
+        search agrees is asked of separable strategies, whether the same parameters carry on of
+        kernel strategies.
 
     Raises
     ------
@@ -114,7 +123,9 @@ def check_strategy(
         if len(bars) < 30:
             raise ArgumentError(f"`bars` must have at least 30 bars, got {len(bars)}")
     given = list(examples_of(strategy, examples, seed, bars))
-    first = _checked(strategy, "rules give values", computes, given)
+    kernel = isinstance(strategy, KernelStrategy)
+    runs = "functions give orders" if kernel else "rules give values"
+    first = _checked(strategy, runs, computes, given)
     yield first
     if first.status == "fail":
         return
@@ -124,14 +135,17 @@ def check_strategy(
         return
     yield _checked(strategy, "no look-ahead", no_look_ahead, given)
     yield _checked(strategy, "both engines agree", engines_agree, given)
-    yield _histories(strategy, max(1, examples * _HISTORIES // 100), seed)
-    yield _searches(strategy, max(1, examples * _GRIDS // 100), seed)
+    if isinstance(strategy, KernelStrategy):
+        yield _checked(strategy, "the same parameters carry on", carries_on, given)
+    else:
+        yield _histories(strategy, max(1, examples * _HISTORIES // 100), seed)
+        yield _searches(strategy, max(1, examples * _GRIDS // 100), seed)
     yield _trades(strategy, given)
     if isinstance(strategy, RuleStrategy) and strategy.shorts:
         yield _mirrored(strategy, given)
 
 
-def _checked(strategy: Strategy, title: str, find: Find, examples: list[Example]) -> Finding:
+def _checked(strategy: S, title: str, find: Find[S], examples: list[Example]) -> Finding:
     for number, example in enumerate(examples, 1):
         found = find(strategy, example)
         if found is not None:
@@ -145,7 +159,7 @@ def _checked(strategy: Strategy, title: str, find: Find, examples: list[Example]
     return Finding(title, "pass", f"{many} example{'s' * (many > 1)}")
 
 
-def _failure(strategy: Strategy, find: Find, example: Example, found: Difference) -> Failure:
+def _failure(strategy: S, find: Find[S], example: Example, found: Difference) -> Failure:
     """Return the smallest example of a failure."""
     if found.anywhere:
         return Failure(found.what)
@@ -153,7 +167,7 @@ def _failure(strategy: Strategy, find: Find, example: Example, found: Difference
     return Failure(found.what, small.values, small.bars, found.bar, found.values)
 
 
-def _histories(strategy: Strategy, count: int, seed: int) -> Finding:
+def _histories(strategy: SeparableStrategy, count: int, seed: int) -> Finding:
     title = "no more history than declared"
     examples = list(history_examples(strategy, count, seed))
     if not examples:
@@ -161,7 +175,7 @@ def _histories(strategy: Strategy, count: int, seed: int) -> Finding:
     return _checked(strategy, title, forgets, examples)
 
 
-def _searches(strategy: Strategy, count: int, seed: int) -> Finding:
+def _searches(strategy: SeparableStrategy, count: int, seed: int) -> Finding:
     title = "search and back-test agree"
     for number in range(count):
         found = tables_agree(strategy, seed, number)
@@ -183,6 +197,8 @@ def _trades(strategy: Strategy, examples: list[Example]) -> Finding:
         detail = "no example trades: the checks above say little; are the rules right?"
     elif strategy.shorts and not (longs and shorts):
         detail += ": one direction never trades"
+    elif shorts and not strategy.shorts:
+        detail += ": it sells short although it is declared with shorts=False"
     else:
         return Finding("it trades", "pass", detail)
     return Finding("it trades", "warning", detail)

@@ -1,4 +1,4 @@
-"""Everything that a parameter set decides, as named arrays, and where two of them differ."""
+"""Everything that a parameter combination decides, as named arrays, and where two differ."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from meseta.strategies import RuleStrategy
+from meseta.checking._orders import kernel_decisions
+from meseta.strategies import KernelStrategy, RuleStrategy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from meseta._types import BoolArray
-    from meseta.bars import Bars
-    from meseta.strategies import Orders, Protection, Rules
-    from meseta.strategies import SeparableStrategy as Strategy
-    from meseta.strategies._separable import Values
+    from meseta.checking._examples import Example
+    from meseta.strategies import Orders, Protection, Rules, SeparableStrategy, Strategy
 
 __all__ = ["Difference", "decisions", "first_difference"]
 
@@ -51,17 +50,43 @@ class Unequal(NamedTuple):
     one: object
     other: object
 
+    @property
+    def what(self) -> str:
+        """The value that differs, and its bar."""
+        noun = "what it orders" if isinstance(self.one, str) else "its value"
+        return f"{self.name}: {noun} at bar {self.bar}"
 
-def decisions(strategy: Strategy, bars: Bars, values: Values, warmup: int) -> Decisions:
+    def pair(self, one: str, other: str) -> tuple[tuple[str, str], ...]:
+        """Return the two values, each with what it is called."""
+        told = [v if isinstance(v, str) else repr(v) for v in (self.one, self.other)]
+        return (one, told[0]), (other, told[1])
+
+
+def decisions(strategy: Strategy, example: Example, upto: int | None = None) -> Decisions:
+    """Return what a strategy decides at every close when it knows the first `upto` bars (all).
+
+    Raises
+    ------
+    ArgumentError
+        A function of the strategy raises.
+    """
+    upto = len(example.bars) if upto is None else upto
+    if isinstance(strategy, KernelStrategy):
+        return kernel_decisions(strategy, example, upto)
+    return _rule_decisions(strategy, example, upto)
+
+
+def _rule_decisions(strategy: SeparableStrategy, example: Example, upto: int) -> Decisions:
     """Return what every rule says, the rules of a user first, so that they are the ones blamed."""
     made: Decisions = {}
+    bars, values = example.bars.slice(0, upto), example.values
     if isinstance(strategy, RuleStrategy):
         p, study = strategy.check(bars, values), strategy.study(bars)
         for side in range(len(study.markets)):
             for role, part in strategy.parts.items():
                 below = ", called for shorts," if side else ""
                 made[f"rule `{part.name}`{below}"] = study.values(role, side, p)
-    return made | _named(strategy.rules(bars, values, warmup))
+    return made | _named(strategy.rules(bars, values, example.warmup))
 
 
 def _named(rules: Rules) -> Decisions:

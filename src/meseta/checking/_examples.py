@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta.account import Account
+from meseta.account import Account, Contract
 from meseta.bars import Bars
 from meseta.engine import Window
+from meseta.strategies import KernelStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meseta._types import FloatArray
-    from meseta.strategies import Parameter
-    from meseta.strategies import SeparableStrategy as Strategy
+    from meseta.strategies import Parameter, Strategy
     from meseta.strategies._separable import Values
 
 __all__ = ["Example", "draw_values", "examples_of", "smooth_market"]
@@ -37,6 +37,8 @@ class Example:
         As for a back-test.
     cut
         Bars that are left when the series is cut, at least 1 and fewer than there are.
+    contract
+        As for a back-test; None for shares.
     """
 
     bars: Bars
@@ -45,6 +47,7 @@ class Example:
     account: Account
     warmup: int
     cut: int
+    contract: Contract | None = None
 
 
 def examples_of(strategy: Strategy, count: int, seed: int, bars: Bars | None) -> Iterator[Example]:
@@ -61,14 +64,18 @@ def _example(strategy: Strategy, bars: Bars, rng: np.random.Generator) -> Exampl
     start = int(rng.integers(0, many // 2)) if rng.random() < 1 / 3 else 0
     split = int(rng.integers(start + 1, many - 1))
     stop = int(rng.integers(split + 1, many + 1)) if rng.random() < 1 / 2 else many
-    return Example(
+    price = float(np.median(np.abs(bars.close)))
+    example = Example(
         bars,
         draw_values(strategy.parameters, rng),
         Window(start, split, stop),
-        _account(float(np.median(np.abs(bars.close))), rng),
+        _account(price, rng),
         int(rng.choice([0, 0, 1, 70])),
         int(rng.integers(2, many)),
     )
+    if isinstance(strategy, KernelStrategy) and rng.random() < 1 / 3:
+        return replace(example, contract=_contract(price, rng))
+    return example
 
 
 def _account(price: float, rng: np.random.Generator) -> Account:
@@ -80,6 +87,15 @@ def _account(price: float, rng: np.random.Generator) -> Account:
         commission=float(rng.choice([0.0, 0.001, 0.02])),
         slippage=price * float(rng.choice([0.0, 0.0003, 0.01])),
         lot=lot,
+    )
+
+
+def _contract(price: float, rng: np.random.Generator) -> Contract:
+    """Return one or a few futures, with and without a tick that orders are rounded to."""
+    return Contract(
+        quantity=float(rng.choice([1.0, 3.0])),
+        point_value=float(rng.choice([1.0, 50.0])),
+        tick=price * float(rng.choice([0.0, 1 / 256])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,8 +46,8 @@ def forgets(strategy: Strategy, example: Example) -> Difference | None:
     needed, many, drop = strategy.look_back(example.values), len(example.bars), example.cut
     if needed is None or drop + needed > many:
         return None
-    whole = decisions(strategy, example.bars, example.values, 0)
-    late = decisions(strategy, example.bars.slice(drop, many), example.values, 0)
+    whole = decisions(strategy, example)
+    late = decisions(strategy, replace(example, bars=example.bars.slice(drop, many)))
     skip = max(needed, 1) - 1
     found = first_difference(
         {name: each[drop + skip :] for name, each in whole.items()},
@@ -57,8 +58,8 @@ def forgets(strategy: Strategy, example: Example) -> Difference | None:
         return None
     bar = found.bar + drop + skip
     return Difference(
-        f"{found.name}: its value at bar {bar} changes when the bars before {drop} are left "
-        f"out, although `look_back` is {needed}",
+        f"{found._replace(bar=bar).what} changes when the bars before {drop} are left out, "
+        f"although `look_back` is {needed}",
         bar,
-        (("with all bars", f"{found.one!r}"), ("without the first", f"{found.other!r}")),
+        found.pair("with all bars", "without the first"),
     )

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meseta.bars import Bars
-    from meseta.checking._checks import Find
+    from meseta.checking._checks import Find, S
     from meseta.checking._compare import Difference
     from meseta.checking._examples import Example
-    from meseta.strategies import Parameter
-    from meseta.strategies import SeparableStrategy as Strategy
+    from meseta.strategies import Parameter, Strategy
 
 __all__ = ["shrink"]
 
@@ -27,7 +26,7 @@ _FEWEST = 4
 
 
 def shrink(
-    strategy: Strategy, find: Find, example: Example, found: Difference
+    strategy: S, find: Find[S], example: Example, found: Difference
 ) -> tuple[Example, Difference]:
     """Return the smallest example that breaks the same promise, and how it does.
 
@@ -48,7 +47,7 @@ def shrink(
     return example, found
 
 
-def _fails(strategy: Strategy, find: Find, example: Example) -> Difference | None:
+def _fails(strategy: S, find: Find[S], example: Example) -> Difference | None:
     """Return how an example fails; one that is refused is another failure, so none."""
     try:
         return find(strategy, example)
@@ -69,7 +68,7 @@ def _plainer(example: Example) -> Iterator[Example]:
     many = len(example.bars)
     account = Account(capital=example.account.capital)
     whole = Window(0, many // 2, many)
-    plain = {"account": account, "warmup": 0, "window": whole}
+    plain = {"account": account, "contract": None, "warmup": 0, "window": whole}
     for name, value in plain.items():
         if getattr(example, name) != value:
             yield replace(example, **{name: value})  # type: ignore[arg-type]

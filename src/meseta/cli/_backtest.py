@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from meseta.cli import _options as opt
+from meseta.cli._account import account_of, contract_of
 from meseta.cli._console import count, day, facts, make_console, number, table
 from meseta.cli._guard import command
 from meseta.errors import ArgumentError
@@ -19,7 +20,7 @@ from meseta.errors import ArgumentError
 if TYPE_CHECKING:
     import polars as pl
 
-    from meseta.account import Account
+    from meseta.account import Account, Contract
     from meseta.bars import Bars
     from meseta.engine import Simulation, Trade, Window
     from meseta.strategies import Strategy
@@ -46,7 +47,9 @@ def register(app: typer.Typer) -> None:
         "meseta backtest atr_d_l --bars QQQ.csv --set ... "
         "--window 2014-01-01:2017-01-01:2018-12-31\n"
         "meseta backtest atr_d_l --bars QQQ.csv --set ... --json - | jq .report\n"
-        "meseta backtest atr_d_duals_l --bars TQQQ.csv --bars2 QQQ.csv --set ..."
+        "meseta backtest atr_d_duals_l --bars TQQQ.csv --bars2 QQQ.csv --set ...\n"
+        "meseta backtest xbar --bars CL.csv --allow-nonpositive --set xbar=20 --contracts 1 "
+        "--point-value 1000 --tick 0.01 --roll-cost 25 --rolls monthly"
     )
     command(app, "backtest", panel=opt.SEARCH, examples=examples)(_backtest)
 
@@ -75,13 +78,21 @@ def _backtest(
     ] = None,
     engine: Annotated[
         Literal["fast", "reference"],
-        typer.Option(help="The search's tables, or every bar's path; both give the same trades."),
+        typer.Option(
+            help="The search's tables (of a kernel strategy or a contract, a compiled loop over "
+            "bars), or every bar's path in plain Python; both give the same trades."
+        ),
     ] = "fast",
     capital: opt.Capital = None,
     cost_per_share: opt.CostPerShare = None,
     commission: opt.Commission = None,
     slippage: opt.Slippage = None,
     lot: opt.Lot = None,
+    contracts: opt.Contracts = None,
+    point_value: opt.PointValue = None,
+    tick: opt.Tick = None,
+    roll_cost: opt.RollCost = None,
+    rolls: opt.Rolls = None,
     timezone: opt.Timezone = None,
     date_order: opt.DateOrder = None,
     allow_nonpositive: opt.Nonpositive = None,
@@ -90,21 +101,19 @@ def _backtest(
     html_file: opt.Html = None,
 ) -> None:
     """Trade one parameter set and show every trade."""
-    from meseta.account import Account
     from meseta.engine import backtest
     from meseta.pipeline._series import load_series
     from meseta.strategies import find_strategy
 
     chosen = find_strategy(strategy)
     set_ = parse_values(values or [])
-    costs = {
-        "capital": capital,
-        "cost_per_share": cost_per_share,
-        "commission": commission,
-        "slippage": slippage,
-        "lot": lot,
-    }
-    account = Account(**{k: v for k, v in costs.items() if v is not None})
+    account = account_of(
+        capital=capital,
+        cost_per_share=cost_per_share,
+        commission=commission,
+        slippage=slippage,
+        lot=lot,
+    )
     if bars is None:
         raise ArgumentError("`bars` is missing; give --bars a data file, '-' or sample:nasdaq")
     series = load_series(
@@ -118,13 +127,24 @@ def _backtest(
     )
     waited = _WARMUP if warmup is None else warmup
     rows = parse_window(window, series, waited)
-    made = backtest(series, chosen, set_, rows, account, warmup=waited, engine=engine)
+    contract = contract_of(
+        series,
+        contracts=contracts,
+        point_value=point_value,
+        tick=tick,
+        roll_cost=roll_cost,
+        rolls=rolls,
+    )
+    made = backtest(
+        series, chosen, set_, rows, account, warmup=waited, engine=engine, contract=contract
+    )
     if html_file is not None:
-        _write_page(html_file, series, chosen, set_, account, made)
+        _write_page(html_file, series, chosen, set_, account, contract, made)
     if json_file is not None:
         _write_json(json_file, made)
     if json_file != Path("-"):
-        _show(series, made)
+        unit = "contracts" if contract and contract.quantity else "shares"
+        _show(series, made, unit)
         for path in (json_file, html_file):
             if path is not None:
                 typer.echo(f"Written: {path}")
@@ -208,7 +228,7 @@ def _json_trade(trade: Trade) -> dict[str, Any]:
     return {name: whole[name] for name in _JSON_TRADE}
 
 
-def _show(bars: Bars, made: Simulation) -> None:
+def _show(bars: Bars, made: Simulation, unit: str) -> None:
     console = make_console()
     shown = made.trades[:_MOST_TRADES]
     rows = [
@@ -224,7 +244,7 @@ def _show(bars: Bars, made: Simulation) -> None:
         )
         for t in shown
     ]
-    heads = ("entry", "exit", "side", "fill", "exit price", "shares", "reason", "profit")
+    heads = ("entry", "exit", "side", "fill", "exit price", unit, "reason", "profit")
     table(console, f"{count(len(made.trades))} trades", heads, rows, left=3)
     if len(shown) < len(made.trades):
         console.print(f"The first {len(shown)} trades are shown; --json and --html have all.\n")
@@ -255,6 +275,7 @@ def _write_page(
     strategy: Strategy,
     values: dict[str, float],
     account: Account,
+    contract: Contract | None,
     made: Simulation,
 ) -> None:
     import numpy as np
@@ -282,12 +303,22 @@ def _write_page(
             }
             for side, prefix in (("in-sample", "is"), ("out-of-sample", "oos"))
         },
-        assumptions={**values, **asdict(account)},
+        assumptions={**values, **asdict(account), **_told(contract)},
+        contracts=contract is not None and contract.quantity is not None,
         spans=(
             Span("in-sample", bars.time[start], bars.time[split - 1], "window"),
             Span("validation", bars.time[split], bars.time[stop - 1], "window"),
         ),
     )
+
+
+def _told(contract: Contract | None) -> dict[str, Any]:
+    """Return what a contract assumes, the rolls by their number."""
+    if contract is None:
+        return {}
+    known = {"contracts": contract.quantity or "the whole equity"}
+    names = ("point_value", "tick", "roll_cost")
+    return known | {n: getattr(contract, n) for n in names} | {"rolls": len(contract.rolls)}
 
 
 def _trade_frame(bars: Bars, trades: tuple[Trade, ...]) -> pl.DataFrame:

@@ -18,6 +18,10 @@ _LARGE = (
     "More than 100,000,000 combinations are searched with a larger --max-combinations alone; "
     "--sample N searches some of them."
 )
+_KINDS = (
+    "Separable strategies are searched in tables (`meseta run`); a kernel is a function that is "
+    "called at every close."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +49,7 @@ def _strategies(name: _Name = None) -> None:
     rows = [
         (
             s.name,
+            _kind(s),
             str(len(s.parameters)),
             _yes(s.shorts),
             _yes(s.second),
@@ -53,10 +58,20 @@ def _strategies(name: _Name = None) -> None:
         )
         for s in strategies().values()
     ]
-    heads = ("strategy", "parameters", "shorts", "second symbol", "TradeStation", "what it does")
-    table(console, "", heads, rows, wrap=("what it does",))
+    heads = (
+        "strategy", "kind", "parameters", "shorts", "second symbol", "TradeStation",
+        "what it does",
+    )  # fmt: skip
+    table(console, "", heads, rows, left=2, wrap=("what it does",))
+    console.print(_KINDS, soft_wrap=not console.is_terminal)
     for broken, why in broken_strategies().items():
         make_console(stderr=True).print(f"{broken} cannot be used: {why}", markup=False)
+
+
+def _kind(strategy: Strategy) -> str:
+    from meseta.strategies import KernelStrategy
+
+    return "kernel" if isinstance(strategy, KernelStrategy) else "separable"
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001
@@ -69,6 +84,7 @@ def _describe(strategy: Strategy) -> None:
         console,
         [
             ("Strategy", strategy.name),
+            ("Kind", _kind(strategy)),
             ("TradeStation", strategy.tradestation_name or "-"),
             ("What it does", strategy.summary),
             ("Shorts", _yes(strategy.shorts)),

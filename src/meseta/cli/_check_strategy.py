@@ -51,8 +51,10 @@ def _check_strategy(
 
     On random markets, and on pieces of --bars where given: its rules say the same when asked
     twice, read no future bar and no more history than declared, trade alike in both engines, and
-    the search's tables give what single back-tests give. A broken promise is shown by the
-    smallest example found. Exit code 1 means that one is broken; warnings alone do not.
+    the search's tables give what single back-tests give. A kernel strategy orders the same when
+    asked twice, reads no future bar, trades alike in both engines, and goes on as before when
+    its parameters change to the same ones. A broken promise is shown by the smallest example
+    found. Exit code 1 means that one is broken; warnings alone do not.
     """
     from meseta.checking import check_strategy
     from meseta.strategies import find_strategy

@@ -58,7 +58,8 @@ def metrics(
         percent; `win_rate` and `exposure` (share of bars with a position at the close) as
         fractions; `sharpe` and `sortino` from the changes of equity from close to close without
         a risk-free rate, times the root of `bars_per_year`; `mar` is `cagr_pct` /
-        `max_drawdown_pct`. None where a figure is undefined: no trades, no losses, no drawdown.
+        `max_drawdown_pct`. None where a figure is undefined: no trades, no losses, no drawdown,
+        and growth and ratios of an account that stood at zero or below.
     """
     equity = np.concatenate(([capital], simulation.equity))
     trades = simulation.trades
@@ -67,7 +68,8 @@ def metrics(
     fall, share = float((peak - equity).max()), float(((peak - equity) / peak).max())
     held = sum(trade.exit_bar - trade.entry_bar for trade in trades)
     years = simulation.equity.size / bars_per_year
-    growth = _growth(float(equity[-1]), capital, years)
+    ruined = float(equity.min()) <= 0
+    growth = None if ruined else _growth(float(equity[-1]), capital, years)
     lost = -float(profits[profits < 0].sum()) if profits.size else 0.0
     won = float(profits[profits > 0].sum()) if profits.size else 0.0
     sharpe, sortino = _ratios(equity, bars_per_year)
@@ -92,7 +94,7 @@ def metrics(
 
 
 def _growth(final: float, capital: float, years: float) -> float | None:
-    if final <= 0 or years <= 0 or math.log(final / capital) / years > _MOST_GROWTH:
+    if years <= 0 or math.log(final / capital) / years > _MOST_GROWTH:
         return None
     return (math.pow(final / capital, 1 / years) - 1) * 100
 

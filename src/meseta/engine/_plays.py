@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
-
 from meseta.engine._reference_kernel import KernelDecider
 from meseta.engine._reference_rules import RulesDecider
 from meseta.engine._segments import RuleArrays, kernel_segment, rules_segment
+from meseta.errors import ArgumentError
 from meseta.strategies import SeparableStrategy
+from meseta.strategies._book import BAR
+from meseta.strategies._kernel import NOT_COMPILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +50,21 @@ def play_of(
         A value is missing, unknown or illegal, or the series cannot be used.
     """
     if isinstance(strategy, SeparableStrategy):
+        _require_positive(strategy, bars)
         return RulesPlay(strategy.rules(bars, values, warmup))
     return KernelPlay(strategy, bars, values, warmup, market)
+
+
+def _require_positive(strategy: SeparableStrategy, bars: Bars) -> None:
+    """Refuse a series on which a separable strategy's orders would be left out without a word."""
+    least = float(min(bars.low.min(), bars.close.min()))
+    if least <= 0:
+        raise ArgumentError(
+            f"`{strategy.name}` is a separable strategy, which trades positive prices alone, and "
+            f"`{bars.name}` goes down to {least:g}; trade it with a kernel strategy and a fixed "
+            "number of contracts (such as xbar with --contracts 1, see docs/write-a-strategy.md), "
+            "or use a series that is not back-adjusted below zero"
+        )
 
 
 class RulesPlay:
@@ -104,10 +118,10 @@ class KernelPlay:
                 book, course.market, course.rolls, begin, stop, resume, made.series, made.values,
                 self.warmup, course.terms, tape,
             )  # fmt: skip
-        except (NumbaError, UnsupportedBytecodeError) as error:
+        except NOT_COMPILED as error:
             raise strategy.not_compiled(strategy.decide, error) from error
-        except (ArithmeticError, LookupError, ValueError) as error:
-            raise strategy.raised(error) from error
+        except Exception as error:
+            raise strategy.raised(error, int(book[BAR])) from error
 
     def decider(self) -> Decider:
         """Return what decides in the reference engine."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from meseta._numba import plain
 from meseta.engine._reference import Entry, Resting
 from meseta.engine._trades import REASONS
 from meseta.strategies import Broker
@@ -29,12 +30,12 @@ from meseta.strategies._book import (
     PRICE,
     QUANTITY,
     SHARES,
+    SIDES,
     SIZE,
     SLOTS,
     STOP_KIND,
     STOP_PRICE,
     TICK,
-    side_at,
 )
 from meseta.strategies._broker import clear_orders
 from meseta.strategies._rules import LONG, SHORT
@@ -65,20 +66,25 @@ class KernelDecider:
         walk.memory[:] = book[MEMORY : MEMORY + SLOTS]
         if book[LEAVE]:
             walk.orders.leaves = REASONS[int(book[LEAVE]) - 1]
-        for direction in (LONG, SHORT):
-            _take(walk, direction, book[int(side_at(direction)) :])
+        for direction, at in zip((LONG, SHORT), SIDES, strict=True):
+            _take(walk, direction, book[at:])
 
     def call(self, t: int, broker: Broker) -> None:
+        """Call the function with numbers that divide as compiled ones do, by zero too."""
         made, function = self.prepared, self.strategy.decide.run.py_func
         series = () if self.strategy.series is None else (made.series,)
-        with np.errstate(all="ignore"):
-            function(t, made.market, broker, *series, *made.values)
+        values = [np.int64(v) if isinstance(v, int) else np.float64(v) for v in made.values]
+        try:
+            with np.errstate(all="ignore"):
+                function(np.int64(t), made.market, broker, *series, *values)
+        except Exception as error:
+            raise self.strategy.raised(error, t) from error
 
 
 def _book_of(walk: Walk, t: int) -> FloatArray:
     """Write down what a strategy may ask the broker for."""
     book, p, c = np.zeros(BOOK), walk.position, walk.contract
-    clear_orders(book)
+    plain(clear_orders)(book)
     book[EQUITY], book[BAR], book[CLOSE] = walk.equity, t, walk.bars.close[t]
     book[LOT], book[QUANTITY] = walk.account.lot, c.quantity or 0.0
     book[POINT_VALUE], book[TICK] = c.point_value, c.tick

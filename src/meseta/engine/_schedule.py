@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 
+from meseta._numba import plain
 from meseta.account import Contract
 from meseta.engine._fast import report_of
 from meseta.engine._reference import Change, Policy, Walk
@@ -178,7 +179,7 @@ class _Run:
                 book[FINISHING] = 1.0
                 at = self.run(self.play, at, end, resume=True)
             elif self.play is not None and (self.policy == "close" or switch.play is None):
-                clear_orders(book)
+                plain(clear_orders)(book)
                 book[LEAVE] = _LEFT
                 at, resume = at + 1, False
         if at < end or book[DIRECTION] == 0.0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numba
 import numpy as np
 
-from meseta._numba import inline, kernel
+from meseta._numba import inline, kernel, plain
 from meseta._words import after, words_of
 from meseta.engine._bar_loop import (
     BREACH,
@@ -120,11 +120,11 @@ def new_tape(start: int, stop: int, capital: float, bounds: IntArray, *, keep: b
     With `keep` marks and trades are kept, else the boundaries' rows alone.
     """
     words = np.zeros(TALLY + 3)
-    start_tally(words, capital)
+    plain(start_tally)(words, capital)
     blocks = np.empty((bounds.size, FIELDS))
     passed = int(bounds.size > 0 and bounds[0] == start)
     if passed:
-        close_block(words, blocks[0], 0.0, 0.0, 0.0, 0.0)
+        plain(close_block)(words, blocks[0], 0.0, 0.0, 0.0, 0.0)
     many = stop - start if keep else 0
     rows = 2 * many + 2 if keep else _FEW
     return Tape(
@@ -138,7 +138,7 @@ def new_book(terms: Terms) -> FloatArray:
     book = np.zeros(BOOK)
     book[EQUITY], book[LOT], book[QUANTITY] = terms.capital, terms.lot, terms.quantity
     book[POINT_VALUE], book[TICK] = terms.point_value, terms.tick
-    clear_orders(book)
+    plain(clear_orders)(book)
     return book
 
 

@@ -13,7 +13,7 @@ from meseta.report._charts import Trades, backtest_chart
 from meseta.report._figures import Figures
 from meseta.report._format import metric, metric_label, moment
 from meseta.report._page import write_page
-from meseta.report._statements import SHORT_COSTS, made_up
+from meseta.report._statements import CONTRACT_COSTS, SHORT_COSTS, made_up
 from meseta.report._trade_stats import by_reason, by_side, sells_short
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def write_backtest_page(
     report: Mapping[str, Any],
     assumptions: Mapping[str, Any],
     spans: Sequence[Span] = (),
+    contracts: bool = False,
 ) -> Path:
     """Write one self-contained HTML page about one back-test.
 
@@ -76,6 +77,8 @@ def write_backtest_page(
         What was assumed, name to text or value: parameters, slippage, costs, fills.
     spans
         Windows to shade and to draw below the chart.
+    contracts
+        Whether a fixed number of contracts was traded; the page then says what that leaves out.
 
     Returns
     -------
@@ -104,7 +107,9 @@ def write_backtest_page(
         table=_table(report),
         made_up=_invented(title, assumptions),
         shorts=sells_short(trades),
-        short_costs=SHORT_COSTS,
+        short_costs=None if contracts else SHORT_COSTS,
+        contract_costs=CONTRACT_COSTS if contracts else None,
+        ruined=int((equity <= 0).sum()),
         tallies=(by_side(trades) if sells_short(trades) else []) + by_reason(trades),
         assumptions=[(name, metric("", value)) for name, value in assumptions.items()],
         columns=[name for name in _COLUMNS if name in trades.columns],

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from meseta.report._record import Record
     from meseta.report._run import Manifest
 
-__all__ = ["SHORT_COSTS", "constrained", "extent", "made_up", "sample", "shorts"]
+__all__ = ["CONTRACT_COSTS", "SHORT_COSTS", "constrained", "extent", "made_up", "sample", "shorts"]
 
 SHORT_COSTS = (
     "A share to borrow is always there, and neither borrow cost nor the dividends that a short "
     "owes nor a margin call is counted. A real account has all of them, so shorts look better "
     "here than they are."
+)
+
+CONTRACT_COSTS = (
+    "The same number of contracts is traded whatever is left of the account: neither margin nor a "
+    "margin call is counted, and equity may fall below zero."
 )
 
 _MADE_UP = re.compile(r"\bmade[ -]up\b", re.IGNORECASE)

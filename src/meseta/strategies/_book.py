@@ -34,6 +34,7 @@ __all__ = [
     "QUANTITY",
     "RESTING",
     "SHARES",
+    "SIDES",
     "SIDE_WORDS",
     "SIGNAL_STOP",
     "SIZE",
@@ -63,9 +64,9 @@ LOT, QUANTITY, POINT_VALUE, TICK = range(13, 17)
 # position of this side; price of the limit order that ends it, NaN for none.
 ASK, PRICE, SIZE, STOP_KIND, STOP_PRICE, LIMIT_PRICE, SIGNAL_STOP = range(7)
 SIDE_WORDS = 7
-_SIDES = 17
+SIDES = (17, 17 + SIDE_WORDS)
 # What a kernel strategy wants to remember.
-MEMORY = _SIDES + 2 * SIDE_WORDS
+MEMORY = SIDES[1] + SIDE_WORDS
 SLOTS = 8
 BOOK = MEMORY + SLOTS
 
@@ -74,6 +75,6 @@ RESTING, TRAILING = 1, 2
 
 
 @inline
-def side_at(direction: int) -> int:
+def side_at(direction: float) -> int:
     """Return where the orders of longs (1) or shorts (-1) begin."""
-    return _SIDES if direction > 0 else _SIDES + SIDE_WORDS
+    return SIDES[0] if direction > 0 else SIDES[1]

@@ -8,7 +8,7 @@ that is nothing but the place of the book in memory, so that a call costs a stor
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -18,7 +18,6 @@ from numba.extending import overload_attribute, overload_method, register_model
 
 from meseta._numba import inline
 from meseta._words import Words
-from meseta.errors import ArgumentError
 from meseta.strategies._book import (
     ASK,
     BAR,
@@ -41,6 +40,7 @@ from meseta.strategies._book import (
     QUANTITY,
     RESTING,
     SHARES,
+    SIDES,
     SIGNAL_STOP,
     SIZE,
     SLOTS,
@@ -96,37 +96,40 @@ class Broker:
     def __init__(self, book: FloatArray) -> None:
         self._book = book
 
+    # NumPy's numbers: dividing by one that is 0 gives infinity, as in compiled strategies.
+
     @property
     def position(self) -> float:
         """Shares or contracts held, negative for a short."""
-        return float(self._book[DIRECTION] * self._book[SHARES])
+        return np.float64(self._book[DIRECTION] * self._book[SHARES])
 
     @property
     def entry_price(self) -> float:
         """Fill of the position."""
-        return float(self._book[FILL]) if self._book[DIRECTION] else math.nan
+        return np.float64(self._book[FILL] if self._book[DIRECTION] else np.nan)
 
     @property
     def bars_held(self) -> int:
         """Bars since the entry bar."""
-        return int(self._book[BAR] - self._book[ENTRY_BAR]) if self._book[DIRECTION] else -1
+        b = self._book
+        return cast("int", np.int64(b[BAR] - b[ENTRY_BAR] if b[DIRECTION] else -1))
 
     @property
     def best(self) -> float:
         """Best price since the entry."""
-        return float(self._book[BEST]) if self._book[DIRECTION] else math.nan
+        return np.float64(self._book[BEST] if self._book[DIRECTION] else np.nan)
 
     @property
     def profit(self) -> float:
         """Money that the position has made up to this close."""
         b = self._book
         moved = b[DIRECTION] * (b[CLOSE] - b[FILL])
-        return float(moved * b[SHARES] * b[POINT_VALUE]) if b[DIRECTION] else 0.0
+        return np.float64(moved * b[SHARES] * b[POINT_VALUE] if b[DIRECTION] else 0.0)
 
     @property
     def equity(self) -> float:
         """Realised equity."""
-        return float(self._book[EQUITY])
+        return np.float64(self._book[EQUITY])
 
     def buy(self, size: float = 0.0) -> None:
         """Buy at the next open; a short is closed there and a long opened."""
@@ -193,7 +196,7 @@ class Broker:
     def recall(self, slot: int) -> float:
         """Return what `remember` kept in a slot."""
         _require_slot(slot)
-        return float(self._book[MEMORY + slot])
+        return np.float64(self._book[MEMORY + slot])
 
     def _enter(self, direction: int, kind: int, price: float, size: float) -> None:
         if not math.isfinite(price):
@@ -206,7 +209,7 @@ class Broker:
         """Return the size of an order, 0 where that is less than a lot."""
         b = self._book
         lot = float(b[LOT])
-        if size > 0:
+        if 0 < size < math.inf:
             shares = math.floor(size / lot) * lot
         elif b[QUANTITY] > 0:
             return float(b[QUANTITY])
@@ -241,20 +244,19 @@ class Broker:
 
 
 def _side(direction: int) -> int:
-    return int(side_at(direction))
+    return SIDES[0] if direction > 0 else SIDES[1]
 
 
 def _require_slot(slot: int) -> None:
     if not 0 <= slot < SLOTS:
-        raise ArgumentError(f"`slot` must be 0 to {SLOTS - 1}, got {slot!r}")
+        raise ValueError(f"a broker remembers slots 0 to {SLOTS - 1}")
 
 
 @inline
 def clear_orders(book: Any) -> None:
     """Take back every order of the bar before."""
     book[LEAVE] = 0.0
-    for direction in (1, -1):
-        at = side_at(direction)
+    for at in SIDES:
         book[at + ASK] = NONE
         book[at + STOP_KIND] = 0.0
         book[at + LIMIT_PRICE] = np.nan
@@ -263,6 +265,8 @@ def clear_orders(book: Any) -> None:
 # The same for compiled strategies ----------------------------------------------------------
 
 intrinsic: Any = _intrinsic
+# Numbers of the book: of whole ones, the compiler would make each a version of its own.
+_MARKET, _STOP, _LIMIT = float(MARKET), float(STOP), float(LIMIT)
 
 
 class _BrokerType(Words):
@@ -336,7 +340,7 @@ def _equity(_b):
 @inline
 def _sized(b: Any, price: float, size: float) -> float:
     lot = b[LOT]
-    if size > 0.0:
+    if 0.0 < size < np.inf:
         shares = np.floor(size / lot) * lot
     elif b[QUANTITY] > 0.0:
         return b[QUANTITY]
@@ -349,18 +353,18 @@ def _sized(b: Any, price: float, size: float) -> float:
 
 
 @inline
-def _ask(b: Any, direction: int, kind: int, price: float, size: float) -> None:
+def _ask(b: Any, direction: float, kind: float, price: float, size: float) -> None:
     if np.isfinite(price):
         shares = _sized(b, price, size)
         if shares > 0.0:
             at = side_at(direction)
-            b[at + ASK] = float(kind)
+            b[at + ASK] = kind
             b[at + PRICE] = price
             b[at + SIZE] = shares
 
 
 @inline
-def _rest(b: Any, direction: int, price: float) -> None:
+def _rest(b: Any, direction: float, price: float) -> None:
     if np.isfinite(price):
         at = side_at(direction)
         b[at + STOP_KIND] = float(RESTING)
@@ -369,7 +373,7 @@ def _rest(b: Any, direction: int, price: float) -> None:
 
 
 @inline
-def _target(b: Any, direction: int, price: float) -> None:
+def _target(b: Any, direction: float, price: float) -> None:
     if np.isfinite(price):
         b[side_at(direction) + LIMIT_PRICE] = price
 
@@ -388,32 +392,32 @@ def _rounded_down(b: Any, price: float) -> float:
 
 @_method("buy")
 def _buy(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, 1, MARKET, _b[CLOSE], size)
+    return lambda _b, size=0.0: _ask(_b, 1.0, _MARKET, _b[CLOSE], size)
 
 
 @_method("buy_stop")
 def _buy_stop(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, 1, STOP, _rounded_up(_b, price), size)
+    return lambda _b, price, size=0.0: _ask(_b, 1.0, _STOP, _rounded_up(_b, price), size)
 
 
 @_method("buy_limit")
 def _buy_limit(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, 1, LIMIT, _rounded_down(_b, price), size)
+    return lambda _b, price, size=0.0: _ask(_b, 1.0, _LIMIT, _rounded_down(_b, price), size)
 
 
 @_method("short")
 def _short(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, -1, MARKET, _b[CLOSE], size)
+    return lambda _b, size=0.0: _ask(_b, -1.0, _MARKET, _b[CLOSE], size)
 
 
 @_method("short_stop")
 def _short_stop(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, -1, STOP, _rounded_down(_b, price), size)
+    return lambda _b, price, size=0.0: _ask(_b, -1.0, _STOP, _rounded_down(_b, price), size)
 
 
 @_method("short_limit")
 def _short_limit(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, -1, LIMIT, _rounded_up(_b, price), size)
+    return lambda _b, price, size=0.0: _ask(_b, -1.0, _LIMIT, _rounded_up(_b, price), size)
 
 
 @_method("sell")
@@ -427,12 +431,12 @@ def _sell(_b):
 
 @_method("sell_stop")
 def _sell_stop(_b, price):
-    return lambda _b, price: _rest(_b, 1, _rounded_down(_b, price))
+    return lambda _b, price: _rest(_b, 1.0, _rounded_down(_b, price))
 
 
 @_method("sell_limit")
 def _sell_limit(_b, price):
-    return lambda _b, price: _target(_b, 1, _rounded_up(_b, price))
+    return lambda _b, price: _target(_b, 1.0, _rounded_up(_b, price))
 
 
 @_method("cover")
@@ -446,12 +450,12 @@ def _cover(_b):
 
 @_method("cover_stop")
 def _cover_stop(_b, price):
-    return lambda _b, price: _rest(_b, -1, _rounded_up(_b, price))
+    return lambda _b, price: _rest(_b, -1.0, _rounded_up(_b, price))
 
 
 @_method("cover_limit")
 def _cover_limit(_b, price):
-    return lambda _b, price: _target(_b, -1, _rounded_down(_b, price))
+    return lambda _b, price: _target(_b, -1.0, _rounded_down(_b, price))
 
 
 @inline

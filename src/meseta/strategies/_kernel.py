@@ -6,11 +6,14 @@ strategy remembers. The price is speed: a parameter set is a loop over all bars.
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
+from meseta.strategies._broker import Broker
 from meseta.strategies._own import (
     RuleCompileError,
     StrategyError,
@@ -22,6 +25,7 @@ from meseta.strategies._own import (
     markets_of,
     part_of,
 )
+from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._separable import BaseStrategy
 
 if TYPE_CHECKING:
@@ -32,7 +36,24 @@ if TYPE_CHECKING:
     from meseta.strategies._own import Market
     from meseta.strategies._parameters import Parameter
 
-__all__ = ["KernelStrategy", "Prepared"]
+__all__ = ["NOT_COMPILED", "KernelStrategy", "Prepared"]
+
+# What the compiler raises.
+NOT_COMPILED = (NumbaError, UnsupportedBytecodeError, NotImplementedError)
+
+# What each order takes, as text.
+_ORDERS = {
+    name: ", ".join(list(inspect.signature(function).parameters)[1:])
+    for name, function in vars(Broker).items()
+    if inspect.isfunction(function)
+}
+_KNOWN = [name for name in vars(Broker) if not name.startswith("_")]
+_LITERAL = re.compile(r"Literal\[\w+\]\((.*?)\)")
+_NO_ATTRIBUTE = re.compile(r"Unknown attribute '(\w+)' of type Broker")
+_NO_SUCH_CALL = re.compile(
+    r"(?:- Resolution failure for literal arguments: )?No implementation of function "
+    r"Function\(<function _(\w+) at \w+>\) found for signature: >>> _\w+\(Broker(?:, )?(.*)\)"
+)
 
 
 class Prepared(NamedTuple):
@@ -73,7 +94,7 @@ class KernelStrategy(BaseStrategy):
     series
         Function decorated with `rule`: ``series(market, ...)`` with parameters by name returns
         an array of shape (N,) or a tuple of them, computed once for a parameter set on the whole
-        history, each value from bars up to its own. None for none.
+        history, each value from bars up to its own, not to be written to. None for none.
     shorts
         Whether it ever sells short; told to the user, not enforced.
 
@@ -134,7 +155,7 @@ class KernelStrategy(BaseStrategy):
         assert part is not None  # the caller asked
         try:
             made = part.run(market, *(p[name] for name in part.reads))
-        except (NumbaError, UnsupportedBytecodeError) as error:
+        except NOT_COMPILED as error:
             raise self.not_compiled(part, error) from error
         except Exception as error:
             said = f"raised {type(error).__name__}: {error}{_with(part, p)}"
@@ -149,15 +170,33 @@ class KernelStrategy(BaseStrategy):
                         f"{type(each).__name__} {getattr(each, 'shape', each)!r}",
                     )
                 )
+            # What is written to at one bar would be there when the bars are walked again.
+            each.setflags(write=False)
         return made
 
     def not_compiled(self, part: _Part, error: Exception) -> RuleCompileError:
         """Return what to say of a function that cannot be compiled."""
-        return RuleCompileError(self._said(part, f"cannot be compiled: {_plain(error, part)}"))
+        why = _of_broker(_plain(error, part))
+        return RuleCompileError(self._said(part, f"cannot be compiled: {why}"))
 
-    def raised(self, error: Exception) -> ArgumentError:
-        """Return what to say of an error that `decide` raised."""
-        return StrategyError(self._said(self.decide, f"raised {type(error).__name__}: {error}"))
+    def raised(self, error: Exception, bar: int) -> ArgumentError:
+        """Return what to say of an error that `decide` raised at the close of a bar."""
+        said = f"raised {type(error).__name__} at bar {bar}: {error}"
+        return StrategyError(self._said(self.decide, said), bar=bar)
 
     def _said(self, part: _Part, what: str) -> str:
         return f"strategy `{self.name}`: `{part.name}` ({part.place}) {what}"
+
+
+def _of_broker(text: str) -> str:
+    """Return a compiler's message in the broker's own words."""
+
+    def attribute(found: re.Match[str]) -> str:
+        hint = did_you_mean(found[1], _KNOWN)
+        return f"Unknown attribute {found[1]!r} of the broker{hint}"
+
+    def call(found: re.Match[str]) -> str:
+        given = _LITERAL.sub(r"\1", found[2])
+        return f"`broker.{found[1]}` takes ({_ORDERS[found[1]]}), got ({given})"
+
+    return _NO_SUCH_CALL.sub(call, _NO_ATTRIBUTE.sub(attribute, text))

@@ -103,5 +103,6 @@ def relative_strength(values: FloatArray, length: int) -> FloatArray:
             gain += (up - gain) / length
             loss += (down - loss) / length
         if t >= length:
-            out[t] = 100.0 * gain / (gain + loss) if gain + loss > 0.0 else 50.0
+            # The ratio first: it is never above 1, and 100 times it never above 100.
+            out[t] = 100.0 * (gain / (gain + loss)) if gain + loss > 0.0 else 50.0
     return out

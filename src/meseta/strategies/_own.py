@@ -52,6 +52,7 @@ _INTERNAL = re.compile(
 )
 _PLACE = re.compile(r'^File "(?P<file>.+)", line (?P<line>\d+):', re.MULTILINE)
 _REJECTED = re.compile(r"^\s*Numba\w*Error: (?P<why>.+)$", re.MULTILINE)
+_PACKAGE = Path(__file__).parents[1]
 _COLUMN = re.compile(r"(readonly )?array\(float64, 1d, [CA]\)")
 
 
@@ -487,11 +488,16 @@ def _plain(error: Exception, part: _Part) -> str:
 
 def _where(error: Exception, part: _Part) -> str:
     """Return the file and line that a compiler error is about."""
-    found = _PLACE.search(str(error))
-    if found is None:
-        loc = getattr(error, "loc", None)
-        return f"{loc.filename}:{loc.line}: " if loc else ""
+    found, loc = _PLACE.search(str(error)), getattr(error, "loc", None)
+    if found is not None:
+        file, line = found["file"], found["line"]
+    elif loc is not None:
+        file, line = loc.filename, loc.line
+    else:
+        return ""
     # Numba writes paths as seen from the working folder.
-    path = Path(found["file"]).resolve()
-    where = path if path.is_file() else part.place.rpartition(":")[0]
-    return f"{where}:{found['line']}: "
+    path = Path(file).resolve()
+    if path.is_relative_to(_PACKAGE):
+        # Without a place of its own an error has that of the loop which calls the function.
+        return ""
+    return f"{path if path.is_file() else part.place.rpartition(':')[0]}:{line}: "
