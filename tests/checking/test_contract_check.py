@@ -82,7 +82,8 @@ def test_strategies_keep_the_contract(name):
 def test_the_page_s_seventh_variant_keeps_the_contract(tmp_path):
     page = (ROOT / "docs" / "write-a-strategy.md").read_text(encoding="utf-8")
     path = tmp_path / "hull_duals.py"
-    path.write_text(page.split("```python\n")[2].split("```")[0], encoding="utf-8")
+    blocks = [part.split("```")[0] for part in page.split("```python\n")]
+    path.write_text(next(each for each in blocks if "hull_duals" in each), encoding="utf-8")
     assert {each.status for each in found(find_strategy(str(path))).values()} == {"pass"}
 
 

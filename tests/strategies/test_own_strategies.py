@@ -19,6 +19,7 @@ from meseta.strategies import (
     LONG,
     SHORT,
     AtrD,
+    Broker,
     HullTouch,
     Market,
     Parameter,
@@ -428,18 +429,26 @@ def blocks():
     return re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_page_shows_the_example():
-    example = (ROOT / "examples" / "donchian.py").read_text(encoding="utf-8")
-    assert blocks()[0] == example
+@pytest.mark.parametrize("name", ["donchian.py", "ma_cross.py"])
+def test_the_page_shows_the_example(name):
+    example = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    assert example in blocks()
+
+
+def test_every_order_and_attribute_of_the_broker_is_on_the_page():
+    names = [name for name in vars(Broker) if not name.startswith("_")]
+    assert len(names) == 20
+    assert [n for n in names if f"`{n}`" not in PAGE and f"`{n}(" not in PAGE] == []
 
 
 def test_the_page_s_seventh_variant_trades(tmp_path):
     path = tmp_path / "hull_duals.py"
-    path.write_text(blocks()[1], encoding="utf-8")
+    (text,) = (each for each in blocks() if "hull_duals" in each)
+    path.write_text(text, encoding="utf-8")
     strategy = find_strategy(str(path))
     assert (strategy.name, strategy.second, strategy.shorts) == ("hull_duals", True, False)
     assert "equity_price_method" in strategy.factor
-    assert len(blocks()[1].splitlines()) <= 30
+    assert len(text.splitlines()) <= 30
 
 
 def test_every_indicator_is_on_the_page():

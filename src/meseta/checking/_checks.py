@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 
 from meseta.checking._compare import Difference, decisions, first_difference
+from meseta.checking._orders import kernel_decisions
 from meseta.engine import Trade, Window, backtest
 from meseta.engine._plays import play_of
 from meseta.engine._schedule import Switch, simulate_schedule
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from meseta.checking._examples import Example
     from meseta.engine import Simulation
     from meseta.engine._backtest import Engine
-    from meseta.strategies import Strategy
+    from meseta.strategies import SeparableStrategy, Strategy
 
 __all__ = [
     "Find",
@@ -38,7 +39,10 @@ __all__ = [
 
 # Closes at which parameters change to the same ones, at most.
 _CHANGES = 5
+# What prices after the cut are multiplied by.
+_LATER = (0.001, 1000.0)
 _ROUNDING = 1e-9
+_ALONE = "it may depend on bars and parameters alone, not on chance or on what was asked before"
 _IN_PYTHON = (
     "the reference calls the function in plain Python, where whole numbers have no limit and "
     "NumPy adds a slice in another order than compiled code: take sums from `series`, or add in "
@@ -74,10 +78,10 @@ def repeats(strategy: Strategy, example: Example) -> Difference | None:
     if found is None:
         # Tables are made of the decisions, a loop over bars calls the strategy again.
         again = isinstance(strategy, KernelStrategy)
-        return _runs_differ(strategy, example, names, ("fast", "fast")) if again else None
+        run = _runs_differ(strategy, example, names, ("fast", "fast")) if again else None
+        return run and run._replace(what=f"{run.what} when it is run twice; {_ALONE}")
     return Difference(
-        f"{found.what} is another one when it is asked for twice; "
-        "it may depend on bars and parameters alone, not on chance or on what was asked before",
+        f"{found.what} is another one when it is asked for twice; {_ALONE}",
         found.bar,
         found.pair(*names),
     )
@@ -96,7 +100,7 @@ def no_look_ahead(strategy: Strategy, example: Example) -> Difference | None:
         )
     found = first_difference({name: each[:cut] for name, each in whole.items()}, part)
     if found is None:
-        return _first_moves(strategy, example) or _trades_move(strategy, example)
+        return _moved_otherwise(strategy, example) or _trades_move(strategy, example)
     return Difference(
         f"{found.what} changes when the bars after {cut - 1} are cut off: it reads the future",
         found.bar,
@@ -104,10 +108,33 @@ def no_look_ahead(strategy: Strategy, example: Example) -> Difference | None:
     )
 
 
-def _first_moves(strategy: Strategy, example: Example) -> Difference | None:
-    """Find a first signal bar that depends on later bars."""
+def _moved_otherwise(strategy: Strategy, example: Example) -> Difference | None:
+    """Find what depends on later bars and is no value before the cut."""
     if isinstance(strategy, KernelStrategy):
+        return _orders_move(strategy, example)
+    return _first_moves(strategy, example)
+
+
+def _orders_move(strategy: KernelStrategy, example: Example) -> Difference | None:
+    """Find an order that depends on how high later prices are.
+
+    A comparison with a later price has the same result on most markets. With prices far above
+    and far below all others it has not.
+    """
+    one, other = (kernel_decisions(strategy, example, example.cut, by) for by in _LATER)
+    found = first_difference(one, other)
+    if found is None:
         return None
+    return Difference(
+        f"{found.what} changes with the prices after bar {example.cut - 1}: it reads the future "
+        "(a negative index is counted from the end)",
+        found.bar,
+        found.pair(*(f"later prices times {by:g}" for by in _LATER)),
+    )
+
+
+def _first_moves(strategy: SeparableStrategy, example: Example) -> Difference | None:
+    """Find a first signal bar that depends on later bars."""
     given, cut = (example.values, example.warmup), example.cut
     whole = strategy.rules(example.bars, *given).first
     part = strategy.rules(example.bars.slice(0, cut), *given).first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from meseta.bars import Bars
     from meseta.checking._examples import Example
     from meseta.engine._reference import Entry
     from meseta.strategies import KernelStrategy
@@ -27,25 +29,35 @@ _ENTERS = {LONG: "buy", SHORT: "short"}
 
 
 def kernel_decisions(
-    strategy: KernelStrategy, example: Example, upto: int
+    strategy: KernelStrategy, example: Example, upto: int, later: float | None = None
 ) -> dict[str, NDArray[Any]]:
     """Return the series and what is ordered at every close, the series first, to be blamed first.
 
     The strategy knows the first `upto` bars alone and decides at their closes; fills come from
-    all bars, so that what it holds at a close does not depend on how much it knows.
+    all bars, so that what it holds at a close does not depend on how much it knows. With `later`
+    it is told of the other bars too, but of `later` times their prices.
 
     Raises
     ------
     StrategyError
         A function of the strategy raises.
     """
-    prepared = strategy.prepare(example.bars.slice(0, upto), example.values)
+    bars = example.bars
+    known = bars.slice(0, upto) if later is None else _otherwise(bars, upto, later)
+    prepared = strategy.prepare(known, example.values)
     listener = _Listener(KernelDecider(strategy, prepared, example.warmup), upto)
     contract = example.contract or Contract()
     changes = [Change(example.window.start, listener)]
-    Walk(example.bars, changes, example.window, example.account, contract).run()
+    Walk(bars, changes, example.window, example.account, contract).run()
     orders = {f"function `{strategy.decide.name}`": np.array(listener.told)}
-    return _series(strategy, prepared) | orders
+    return {name: each[:upto] for name, each in _series(strategy, prepared).items()} | orders
+
+
+def _otherwise(bars: Bars, upto: int, times: float) -> Bars:
+    """Return bars with other prices from `upto` on."""
+    factor = np.where(np.arange(len(bars)) < upto, 1.0, times)
+    columns = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
+    return replace(bars, **columns)
 
 
 def _series(strategy: KernelStrategy, prepared: Prepared) -> dict[str, NDArray[Any]]:

@@ -52,7 +52,7 @@ _LITERAL = re.compile(r"Literal\[\w+\]\((.*?)\)")
 _NO_ATTRIBUTE = re.compile(r"Unknown attribute '(\w+)' of type Broker")
 _NO_SUCH_CALL = re.compile(
     r"(?:- Resolution failure for literal arguments: )?No implementation of function "
-    r"Function\(<function _(\w+) at \w+>\) found for signature: >>> _\w+\(Broker(?:, )?(.*)\)"
+    r"Function\(<function _(\w+) at \w+>\) found for signature: >{3} _\w+\(Broker(?:, )?(.*)\)"
 )
 
 
