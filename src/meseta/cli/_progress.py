@@ -89,6 +89,8 @@ class _Pace:
             parts += [_speed(rate), f"{duration((at.total - at.done) / rate)} left"]
         if at.facts.get("survivors") is not None:
             parts.append(f"{count(at.facts['survivors'])} survivors")
+        if at.facts.get("overall") is not None:
+            parts.append(f"{100 * at.facts['overall']:.0f} % of the project")
         return ", ".join(parts)
 
 
@@ -96,6 +98,8 @@ class _Bar:
     def __init__(self, console: Console) -> None:
         self.pace = _Pace()
         self.task: TaskID | None = None
+        self.whole: TaskID | None = None
+        self.part = ""
         self.bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -112,10 +116,22 @@ class _Bar:
         self.bars.stop()
 
     def __call__(self, at: Progress) -> None:
+        if at.facts.get("overall") is not None:
+            self.show_whole(at)
         if self.pace.turn(at) or self.task is None:
             self.task = self.bars.add_task(_label(at), total=at.total, detail="")
         detail = self.pace.detail(at, brief=True)
         self.bars.update(self.task, completed=at.done, total=at.total, detail=detail)
+
+    def show_whole(self, at: Progress) -> None:
+        """Show the share of a project above its present member; there may be hundreds."""
+        if self.whole is None:
+            self.whole = self.bars.add_task("Project", total=1.0, detail="")
+        if at.part != self.part:
+            for task in set(self.bars.task_ids) - {self.whole}:
+                self.bars.remove_task(task)
+        self.part = at.part
+        self.bars.update(self.whole, completed=at.facts["overall"])
 
 
 class _Lines:
