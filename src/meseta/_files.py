@@ -58,4 +58,4 @@ def write_json(path: Path, value: Any) -> None:
 
 def _why(path: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
-    return f"cannot write {path}: {reason}; free some space or choose another folder with --out"
+    return f"cannot write {path}: {reason}; free some space or choose another folder"

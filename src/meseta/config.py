@@ -296,6 +296,7 @@ def _relative(folder: Path, key: str, value: Any) -> Any:
         "phases": value != "auto",
         "out": True,
         "strategy": _IN_FILE.fullmatch(value) is not None,
+        "fitness": _IN_FILE.fullmatch(value) is not None,
     }
     return str(folder / Path(value).expanduser()) if is_path.get(key) else value
 

@@ -192,7 +192,7 @@ class RunFolder:
             ) from error
         except OSError as error:
             raise RunError(
-                f"cannot write to {self.path}: {error.strerror or error}; choose another --out"
+                f"cannot write to {self.path}: {error.strerror or error}; choose another folder"
             ) from error
         try:
             yield

@@ -78,7 +78,8 @@ def refuses(t, market, broker, n):
 
 @pytest.mark.parametrize("engine", ["fast", "reference"])
 @pytest.mark.parametrize(
-    ("decide", "why"), [(beyond, "raised IndexError"), (refuses, "raised ValueError at bar 40: no such bar")]
+    ("decide", "why"),
+    [(beyond, "raised IndexError"), (refuses, "raised ValueError at bar 40: no such bar")],
 )
 def test_what_it_raises_in_the_middle_is_told(decide, why, engine):
     with pytest.raises(StrategyError, match=f"`one`: `{decide.py_func.__name__}` .*{why}"):

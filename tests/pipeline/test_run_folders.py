@@ -132,7 +132,7 @@ def test_resume_refuses_other_data_and_options(tmp_path, change, what):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot write to .*; choose another --out"):
+    with pytest.raises(RunError, match=r"cannot write to .*; choose another folder"):
         run(options(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "in the way"
 

@@ -38,9 +38,17 @@ def find_run(run: Path) -> Path:
 
 def _write(folder: Path) -> None:
     """Write the pages of a run, of whichever kind it is."""
-    from meseta.report import write_comparison, write_report, write_walkforward_report
+    from meseta.report import (
+        write_comparison,
+        write_project_report,
+        write_report,
+        write_walkforward_report,
+    )
     from meseta.runs import RunFolder
 
+    if (folder / "project.json").is_file():
+        write_project_report(folder)
+        return
     manifest = RunFolder(folder).manifest()
     if manifest.get("kind") == "walkforward":
         write_walkforward_report(folder)
@@ -56,7 +64,8 @@ def _open(run: opt.RunArgument) -> None:
     A run made with --no-report gets its page now.
     """
     folder = find_run(run)
-    page = folder / "report.html"
+    project = folder / "project.json"
+    page = folder / ("project.html" if project.is_file() else "report.html")
     if not page.is_file():
         _write(folder)
     typer.echo(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -353,6 +354,7 @@ def _begin(plan: WalkForwardPlan, command: str) -> dict[str, Any]:
     sampled = {"count": config.sample, "method": config.sample_method, "seed": config.seed}
     return {
         "kind": "walkforward",
+        "meseta": version("meseta"),
         "status": "running",
         "name": walkforward_name(config),
         "created": now(),
