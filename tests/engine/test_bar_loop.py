@@ -251,8 +251,15 @@ def _scripted(t, market, broker, which):
             broker.short_stop(9.0)
         elif which == 4:
             broker.buy_stop(10.501)
-    if t == 2 and which == 5:
-        broker.buy(np.nan)
+    if t == 2:
+        if which == 5:
+            broker.buy(np.nan)
+        elif which == 6:
+            broker.buy(0.0)
+        elif which == 7:
+            broker.buy(-3.0)
+        elif which == 8:
+            broker.buy(2.5)
 
 
 scripted = KernelStrategy(
@@ -297,8 +304,11 @@ def test_stop_prices_are_rounded_away_from_the_market():
     assert play(4, (10, 10.8, 10, 10.6), tick=0.25) == [(1, 10.75, 10.0, "end")]
 
 
-def test_a_size_that_is_no_number_is_the_account_s():
-    assert play(5, (10, 10, 10, 10)) == [(1, 10.0, 10.0, "end")]
+def test_a_size_that_is_no_number_or_nothing_is_no_order():
+    """Whoever computes a size and fails must not put in the whole account."""
+    for which in (5, 6, 7):
+        assert play(which, (10, 10, 10, 10)) == []
+    assert play(8, (10, 10, 10, 10)) == [(1, 10.0, 10.0, "end")]
 
 
 def test_futures_trade_prices_of_zero_and_less():

@@ -72,9 +72,10 @@ class Broker:
     direction is never added to. `sell` ends a long, `cover` a short. Exit orders also protect a
     position that is entered on that bar. Of several orders of one kind and side the last counts.
 
-    A price that is not finite is no order. Sizes are shares or contracts; 0 is what the account
-    says: whole lots for all of the equity at the order's price (the close for a market order), or
-    the contract's fixed quantity.
+    A price that is not finite is no order. Sizes are shares or contracts, rounded down to whole
+    lots; less than a lot, or no finite number, is no order. None is what the account says: whole
+    lots for all of the equity at the order's price (the close for a market order), or the
+    contract's fixed quantity.
 
     Attributes
     ----------
@@ -131,30 +132,30 @@ class Broker:
         """Realised equity."""
         return np.float64(self._book[EQUITY])
 
-    def buy(self, size: float = 0.0) -> None:
+    def buy(self, size: float | None = None) -> None:
         """Buy at the next open; a short is closed there and a long opened."""
         self._enter(1, MARKET, float(self._book[CLOSE]), size)
 
-    def buy_stop(self, price: float, size: float = 0.0) -> None:
+    def buy_stop(self, price: float, size: float | None = None) -> None:
         """Buy when the next bar rises to `price`, at its open where that is higher."""
         self._enter(1, STOP, self._up(price), size)
 
-    def buy_limit(self, price: float, size: float = 0.0) -> None:
+    def buy_limit(self, price: float, size: float | None = None) -> None:
         """Buy when the next bar falls below `price`, at its open where that is lower.
 
         Touching the price is not enough: whoever waits there first is served first.
         """
         self._enter(1, LIMIT, self._down(price), size)
 
-    def short(self, size: float = 0.0) -> None:
+    def short(self, size: float | None = None) -> None:
         """Sell short at the next open; a long is closed there and a short opened."""
         self._enter(-1, MARKET, float(self._book[CLOSE]), size)
 
-    def short_stop(self, price: float, size: float = 0.0) -> None:
+    def short_stop(self, price: float, size: float | None = None) -> None:
         """Sell short when the next bar falls to `price`, at its open where that is lower."""
         self._enter(-1, STOP, self._down(price), size)
 
-    def short_limit(self, price: float, size: float = 0.0) -> None:
+    def short_limit(self, price: float, size: float | None = None) -> None:
         """Sell short when the next bar rises above `price`, at its open where that is higher."""
         self._enter(-1, LIMIT, self._up(price), size)
 
@@ -198,19 +199,19 @@ class Broker:
         _require_slot(slot)
         return np.float64(self._book[MEMORY + slot])
 
-    def _enter(self, direction: int, kind: int, price: float, size: float) -> None:
+    def _enter(self, direction: int, kind: int, price: float, size: float | None) -> None:
         if not math.isfinite(price):
             return
         at, shares = _side(direction), self._shares(price, size)
         if shares > 0:
             self._book[at + ASK : at + SIZE + 1] = kind, price, shares
 
-    def _shares(self, price: float, size: float) -> float:
+    def _shares(self, price: float, size: float | None) -> float:
         """Return the size of an order, 0 where that is less than a lot."""
         b = self._book
         lot = float(b[LOT])
-        if 0 < size < math.inf:
-            shares = math.floor(size / lot) * lot
+        if size is not None:
+            shares = math.floor(size / lot) * lot if 0 < size < math.inf else 0.0
         elif b[QUANTITY] > 0:
             return float(b[QUANTITY])
         elif price > 0:
@@ -338,10 +339,10 @@ def _equity(_b):
 
 
 @inline
-def _sized(b: Any, price: float, size: float) -> float:
+def _sized(b: Any, price: float, size: Any) -> float:
     lot = b[LOT]
-    if 0.0 < size < np.inf:
-        shares = np.floor(size / lot) * lot
+    if size is not None:
+        shares = np.floor(size / lot) * lot if 0.0 < size < np.inf else 0.0
     elif b[QUANTITY] > 0.0:
         return b[QUANTITY]
     elif price > 0.0:
@@ -353,7 +354,7 @@ def _sized(b: Any, price: float, size: float) -> float:
 
 
 @inline
-def _ask(b: Any, direction: float, kind: float, price: float, size: float) -> None:
+def _ask(b: Any, direction: float, kind: float, price: float, size: Any) -> None:
     if np.isfinite(price):
         shares = _sized(b, price, size)
         if shares > 0.0:
@@ -391,33 +392,33 @@ def _rounded_down(b: Any, price: float) -> float:
 
 
 @_method("buy")
-def _buy(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, 1.0, _MARKET, _b[CLOSE], size)
+def _buy(_b, size=None):
+    return lambda _b, size=None: _ask(_b, 1.0, _MARKET, _b[CLOSE], size)
 
 
 @_method("buy_stop")
-def _buy_stop(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, 1.0, _STOP, _rounded_up(_b, price), size)
+def _buy_stop(_b, price, size=None):
+    return lambda _b, price, size=None: _ask(_b, 1.0, _STOP, _rounded_up(_b, price), size)
 
 
 @_method("buy_limit")
-def _buy_limit(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, 1.0, _LIMIT, _rounded_down(_b, price), size)
+def _buy_limit(_b, price, size=None):
+    return lambda _b, price, size=None: _ask(_b, 1.0, _LIMIT, _rounded_down(_b, price), size)
 
 
 @_method("short")
-def _short(_b, size=0.0):
-    return lambda _b, size=0.0: _ask(_b, -1.0, _MARKET, _b[CLOSE], size)
+def _short(_b, size=None):
+    return lambda _b, size=None: _ask(_b, -1.0, _MARKET, _b[CLOSE], size)
 
 
 @_method("short_stop")
-def _short_stop(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, -1.0, _STOP, _rounded_down(_b, price), size)
+def _short_stop(_b, price, size=None):
+    return lambda _b, price, size=None: _ask(_b, -1.0, _STOP, _rounded_down(_b, price), size)
 
 
 @_method("short_limit")
-def _short_limit(_b, price, size=0.0):
-    return lambda _b, price, size=0.0: _ask(_b, -1.0, _LIMIT, _rounded_up(_b, price), size)
+def _short_limit(_b, price, size=None):
+    return lambda _b, price, size=None: _ask(_b, -1.0, _LIMIT, _rounded_up(_b, price), size)
 
 
 @_method("sell")
