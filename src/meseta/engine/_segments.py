@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
+from numba import typeof, types
 
 from meseta._numba import inline, kernel, plain
-from meseta._words import after, words_of
+from meseta._words import after, words, words_of
 from meseta.engine._bar_loop import (
     BREACH,
     CROSS,
@@ -28,6 +29,7 @@ from meseta.engine._blocks import (
 from meseta.engine._blocks import (
     FINAL as FINAL_PNL,
 )
+from meseta.engine._lent import LentType, call_at, lend, lent
 from meseta.engine._trades import REASONS
 from meseta.strategies._book import (
     ASK,
@@ -119,16 +121,16 @@ def new_tape(start: int, stop: int, capital: float, bounds: IntArray, *, keep: b
 
     With `keep` marks and trades are kept, else the boundaries' rows alone.
     """
-    words = np.zeros(TALLY + 3)
-    plain(start_tally)(words, capital)
+    marks = np.zeros(TALLY + 3)
+    plain(start_tally)(marks, capital)
     blocks = np.empty((bounds.size, FIELDS))
     passed = int(bounds.size > 0 and bounds[0] == start)
     if passed:
-        plain(close_block)(words, blocks[0], 0.0, 0.0, 0.0, 0.0)
+        plain(close_block)(marks, blocks[0], 0.0, 0.0, 0.0, 0.0)
     many = stop - start if keep else 0
     rows = 2 * many + 2 if keep else _FEW
     return Tape(
-        words, np.array([0.0, passed]), bounds.astype(np.float64), blocks, np.empty(many),
+        marks, np.array([0.0, passed]), bounds.astype(np.float64), blocks, np.empty(many),
         np.empty(many), np.empty((rows, TRADE_WORDS)), start, stop - 1,
     )  # fmt: skip
 
@@ -390,41 +392,75 @@ def rules_segment(
 # Kernel strategies -------------------------------------------------------------------------
 
 
+@kernel
+def _kernel_segment(
+    book: FloatArray, market: Market, rolls: FloatArray, begin: int, stop: int, resume: bool,
+    call: int, series: Any, values: Any, first: int, terms: Terms, tape: Tape,
+) -> int:  # fmt: skip
+    place, reel = words_of(book), _reel(market, rolls, tape)
+    asked = lend((market, place, series, values))
+    for t in range(begin, stop):
+        if t > begin or not resume:
+            _step(place, reel, t, terms)
+        if place[FINISHING] > 0.0 and place[DIRECTION] == 0.0:
+            return t
+        if t < reel.last:
+            _begin_close(place, reel, t)
+            if t >= first:
+                call_at(call, t, asked)
+    return stop
+
+
 @lru_cache(maxsize=64)
 def kernel_segment(decide: Any, *, has_series: bool) -> Callable[..., int]:
     """Return `rules_segment` for a kernel strategy's own function; compiled at the first call.
 
     It takes the series and the parameters, and the first bar that is decided, in the place of
-    `rules`.
+    `rules`. The loop itself knows the function by its address alone, so that it is compiled once
+    for all strategies with the same kinds of series and parameters, and kept on disk; a user's
+    function is not, since nobody would notice when what it calls was edited.
     """
+    call = _caller(decide, has_series=has_series)
+    known: dict[Any, int] = {}
+
+    def segment(
+        book: FloatArray, market: Market, rolls: FloatArray, begin: int, stop: int, resume: bool,
+        series: Any, values: Any, first: int, terms: Terms, tape: Tape,
+    ) -> int:  # fmt: skip
+        kinds = (typeof(market), words, typeof(series), typeof(values))
+        if kinds not in known:
+            known[kinds] = _address(call, types.int64, LentType(types.Tuple(kinds)))
+        return _kernel_segment(
+            book, market, rolls, begin, stop, resume, known[kinds], series, values, first, terms,
+            tape,
+        )  # fmt: skip
+
+    return segment
+
+
+def _caller(decide: Any, *, has_series: bool) -> Any:
+    """Return the function that the loop calls: bar, place of market, book, series, values."""
     how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    # Nobody but the loop calls it.
+    how |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     if has_series:
 
         @numba.njit(**how)
-        def call(t: int, market: Any, book: Any, series: Any, values: Any) -> None:
+        def call(t: int, asked: Any) -> None:
+            market, book, series, values = lent(asked)
             decide(t, market, broker_of(book), series, *values)
     else:
 
         @numba.njit(**how)
-        def call(t: int, market: Any, book: Any, series: Any, values: Any) -> None:  # noqa: ARG001
+        def call(t: int, asked: Any) -> None:
+            market, book, _series, values = lent(asked)
             decide(t, market, broker_of(book), *values)
 
-    @numba.njit(**how)
-    def segment(
-        book: Any, market: Any, rolls: Any, begin: int, stop: int, resume: bool, series: Any,
-        values: Any, first: int, terms: Any, tape: Any,
-    ) -> int:  # fmt: skip
-        place, reel = words_of(book), _reel(market, rolls, tape)
-        for t in range(begin, stop):
-            if t > begin or not resume:
-                _step(place, reel, t, terms)
-            if place[FINISHING] > 0.0 and place[DIRECTION] == 0.0:
-                return t
-            if t < reel.last:
-                _begin_close(place, reel, t)
-                if t >= first:
-                    call(t, market, place, series, values)
-        return stop
+    return call
 
-    made: Callable[..., int] = segment
-    return made
+
+def _address(function: Any, *takes: Any) -> int:
+    """Compile a function for some types and return where it is; it must outlive its use."""
+    function.compile(takes)
+    made = function.overloads[takes]
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
