@@ -189,6 +189,23 @@ def test_a_fixed_quantity_leaves_what_the_reference_leaves(data):
         assert found[:, field] == near, field
 
 
+def test_a_fixed_quantity_is_reversed_whatever_is_left_of_the_account():
+    # Ever wider swings of three bars, and a stop that none of them reaches.
+    close = 200.0 + np.cumsum(np.repeat([2.0, -3.0, 5.0, -8.0, 10.0, -12.0], 3))
+    opened = np.concatenate(([200.0], close[:-1]))
+    ends = np.maximum(opened, close), np.minimum(opened, close)
+    bars = bars_of(np.column_stack((opened, *ends, close)))
+    values = {"channel": 2, "atr_period": 1, "atr_multiplier": 50}
+    rules = find_strategy(str(EXAMPLE)).rules(bars, values, 0)
+    bounds, account = np.arange(len(bars) + 1), Account(capital=5.0)
+    contract = Contract(quantity=3.0, point_value=10.0)
+    made = truth(bars, rules, bounds, account, contract)
+    assert [trade.reason for trade in made.trades].count("reverse") > 2
+    assert made.equity.min() < 0
+    found = fast_blocks(bars, rules, bounds, account, contract)
+    assert found[:, EQUITY] == pytest.approx([5.0, *made.equity], rel=1e-12)
+
+
 def test_a_roll_is_paid_by_what_was_open_at_the_close_before():
     strategy = find_strategy(str(EXAMPLE))
     values = {"channel": 2, "atr_period": 1, "atr_multiplier": 10}

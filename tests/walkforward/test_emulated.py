@@ -151,6 +151,19 @@ def test_ties_go_to_the_middle_among_all_that_share_a_table():
     assert tied > 0
 
 
+@pytest.mark.parametrize("world", ["plain", "both", "tied", "sampled", "own tied", "hull both"])
+def test_where_all_are_equal_the_middle_is_found(world):
+    """Nothing can be bought, so that one result stands for every combination."""
+    request = request_of(world, keep=11, min_trades=0)
+    found = emulate(replace(request, account=Account(capital=1e-6)))
+    far = {flat: distance(request.grid, flat) for flat in flats_of(request.grid, request.flats)}
+    nearest = sorted(far, key=lambda flat: (far[flat], flat))[:11]
+    nearest += [-1] * (11 - len(nearest))
+    assert found.best.tolist() == [nearest] * len(found.windows)
+    assert (found.qualified == request.combinations).all()
+    assert (found.winning == 0).all()
+
+
 @pytest.mark.parametrize("world", ["both", "tied", "sampled", "own", "hull both"])
 def test_neither_threads_nor_the_size_of_parts_change_anything(world, monkeypatch):
     request = request_of(world, windows="cells", fitness="profit_factor")
