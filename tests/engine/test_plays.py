@@ -25,8 +25,9 @@ ABOVE, BELOW, ZERO = (
 @pytest.mark.parametrize("bars", [BELOW, ZERO])
 def test_a_separable_strategy_is_refused_prices_below_zero_and_told_the_way_out(bars):
     said = (
-        "`donchian` is a separable strategy, which trades positive prices alone, and `CL` goes "
-        "down to .*; trade it with a kernel strategy and a fixed number of contracts"
+        r"`CL` has prices of zero or less \(down to .*\), and `donchian` is a separable strategy, "
+        "which trades positive prices alone; trade it with a kernel strategy and a fixed number "
+        "of contracts"
     )
     with pytest.raises(ArgumentError, match=said):
         play_of(DONCHIAN, bars, VALUES, 0)

@@ -12,7 +12,7 @@ from plain_walk import distance, flats_of, walk_forward
 import meseta.search._problem as problem_module
 import meseta.walkforward._sources as sources_module
 from meseta.account import Account, Contract
-from meseta.errors import ArgumentError, DataError
+from meseta.errors import ArgumentError
 from meseta.strategies import load_grid
 from meseta.walkforward._emulated import Emulated, emulate
 from meseta.walkforward._fitness import FITNESSES, FitnessError, find_fitness, fitness
@@ -344,5 +344,5 @@ def test_prices_of_zero_and_less_need_another_kind_of_strategy():
     rows = walk_of(3, 300, level=100.0) - 95.0
     bars = bars_of(rows, allow_nonpositive=True)
     request = replace(request_of("own"), bars=bars)
-    with pytest.raises(DataError, match=r"prices of zero or less.*kernel strategy"):
+    with pytest.raises(ArgumentError, match=r"prices of zero or less.*kernel strategy"):
         emulate(request)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meseta.engine._segments import Tape
     from meseta.strategies import KernelStrategy, Market, Rules, Strategy
 
-__all__ = ["KernelPlay", "RulesPlay", "play_of"]
+__all__ = ["KernelPlay", "RulesPlay", "play_of", "require_tables"]
 
 
 def play_of(
@@ -50,20 +50,26 @@ def play_of(
         A value is missing, unknown or illegal, or the series cannot be used.
     """
     if isinstance(strategy, SeparableStrategy):
-        _require_positive(strategy, bars)
+        require_tables(strategy, bars)
         return RulesPlay(strategy.rules(bars, values, warmup))
     return KernelPlay(strategy, bars, values, warmup, market)
 
 
-def _require_positive(strategy: SeparableStrategy, bars: Bars) -> None:
-    """Refuse a series on which a separable strategy's orders would be left out without a word."""
+def require_tables(strategy: SeparableStrategy, bars: Bars) -> None:
+    """Refuse a series on which a separable strategy's orders would be left out without a word.
+
+    Raises
+    ------
+    ArgumentError
+        A price is not positive.
+    """
     least = float(min(bars.low.min(), bars.close.min()))
     if least <= 0:
         raise ArgumentError(
-            f"`{strategy.name}` is a separable strategy, which trades positive prices alone, and "
-            f"`{bars.name}` goes down to {least:g}; trade it with a kernel strategy and a fixed "
-            "number of contracts (such as xbar with --contracts 1, see docs/write-a-strategy.md), "
-            "or use a series that is not back-adjusted below zero"
+            f"`{bars.name}` has prices of zero or less (down to {least:g}), and `{strategy.name}` "
+            "is a separable strategy, which trades positive prices alone; trade it with a kernel "
+            "strategy and a fixed number of contracts (such as xbar with --contracts 1, see "
+            "docs/write-a-strategy.md), or use a series that is not back-adjusted below zero"
         )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from meseta.account import Account, Contract
 from meseta.engine import Window
-from meseta.errors import ArgumentError, DataError
+from meseta.engine._plays import require_tables
+from meseta.errors import ArgumentError
 from meseta.search import Problem, thread_count
 from meseta.search._threads import in_threads
 from meseta.strategies import SeparableStrategy
@@ -281,7 +282,7 @@ def emulate(
 
     Raises
     ------
-    DataError
+    ArgumentError
         A separable strategy is to trade prices of zero or less.
     FitnessError
         A user's fitness raises.
@@ -437,12 +438,7 @@ def _source_of(request: Emulation, middle: Middle) -> BlockSource:
         raise ArgumentError(
             f"`strategy` {strategy.name!r} is not separable; give `source` for its blocks"
         )
-    if bars.low.min() <= 0:
-        raise DataError(
-            f"`{bars.name}` has prices of zero or less, and `{strategy.name}` is searched with "
-            "tables of positive prices; use a series that is not back-adjusted below zero, or "
-            "write it as a kernel strategy (docs/write-a-strategy.md)"
-        )
+    require_tables(strategy, bars)
     strategy.require(bars)
     problem = Problem(
         bars=bars,
