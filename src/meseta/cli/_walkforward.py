@@ -116,6 +116,13 @@ def _walkforward(
     With a project file the same is done for symbols x bar sizes x strategies.
     """
     given = _given(locals(), "file", "resume", "force")
+    from meseta.pipeline import is_project
+
+    if file is not None and is_project(file):
+        from meseta.cli._project import run_project_file
+
+        run_project_file(file, given, resume=resume, force=force)
+        return
     from meseta.walkforward_config import load_walkforward_config
 
     _walk(load_walkforward_config(file, given), resume=resume, force=force)
