@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -326,4 +325,5 @@ def test_futures_trade_prices_of_zero_and_less():
     assert [(t.entry_bar, t.fill, t.exit, t.pnl) for t in made.trades] == [
         (3, -2.0, -4.0, 2 * 2 * 1000 - 2 * 5.0)
     ]
-    assert replace(contract, quantity=None, point_value=1).quantity is None
+    with pytest.raises(ArgumentError, match=r"down to -4.*trade a fixed number of contracts"):
+        backtest(bars, find_strategy("xbar"), {"xbar": 1}, Window(0, 1, 5), account)

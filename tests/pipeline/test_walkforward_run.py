@@ -279,6 +279,16 @@ def test_separable_strategies_need_positive_prices(tmp_path, shared):
         walk_forward(config)
 
 
+def test_prices_below_zero_need_a_number_of_contracts(tmp_path, shared):
+    file = shared / "data" / "intraday" / "CL_15m.csv.gz"
+    config = config_of(
+        tmp_path, bars=str(file), timezone="America/New_York", allow_nonpositive=True,
+        bar_size="1d",
+    )  # fmt: skip
+    with pytest.raises(ArgumentError, match=r"down to -24\.29.*--contracts 1"):
+        walk_forward(config)
+
+
 def test_crude_oil_below_zero_is_traded_by_points(tmp_path, shared):
     file = shared / "data" / "intraday" / "CL_15m.csv.gz"
     made = walked(

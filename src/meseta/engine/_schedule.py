@@ -12,7 +12,7 @@ from meseta.account import Contract
 from meseta.engine._fast import report_of
 from meseta.engine._reference import Change, Policy, Walk
 from meseta.engine._segments import Tape, idle_segment, new_book, new_tape, step
-from meseta.engine._terms import rolls_of, terms_of
+from meseta.engine._terms import require_sizes, rolls_of, terms_of
 from meseta.engine._trades import REASONS, Simulation, Trade, Window
 from meseta.errors import ArgumentError
 from meseta.strategies._book import DIRECTION, FINISHING, LEAVE
@@ -126,13 +126,14 @@ def simulate_schedule(
     Raises
     ------
     ArgumentError
-        `policy` is unknown.
+        `policy` is unknown, or prices of zero or less are to be bought with the whole equity.
     """
     if policy not in get_args(Policy):
         raise ArgumentError(f"`policy` must be carry, close or finish, got {policy!r}")
     first = switches[0].at
     window = Window(first, first + 1 if split is None else split, stop).require_inside(len(bars))
     contract = contract or Contract()
+    require_sizes(bars, contract)
     if reference:
         changes = [Change(s.at, s.play.decider() if s.play else None) for s in switches]
         walk = Walk(bars, changes, window, account, contract, policy)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from meseta._numba import inline
+from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
     from meseta._types import IntArray
     from meseta.account import Account, Contract
     from meseta.bars import Bars
 
-__all__ = ["Terms", "rolls_of", "shares_for", "terms_of"]
+__all__ = ["Terms", "require_sizes", "rolls_of", "shares_for", "terms_of"]
 
 
 class Terms(NamedTuple):
@@ -42,6 +43,22 @@ def terms_of(account: Account, contract: Contract) -> Terms:
         float(a.lot), float(c.point_value), float(c.quantity or 0.0), float(c.tick),
         float(c.roll_cost),
     )  # fmt: skip
+
+
+def require_sizes(bars: Bars, contract: Contract) -> None:
+    """Raise where positions could not be sized: the equity divided by a price of zero or less.
+
+    Raises
+    ------
+    ArgumentError
+        Such prices need a fixed quantity; without one their orders would be left out.
+    """
+    least = float(bars.low.min())
+    if contract.quantity is None and least <= 0:
+        raise ArgumentError(
+            f"`{bars.name}` has prices of zero or less (down to {least:g}), by which no equity "
+            "can be divided; trade a fixed number of contracts (--contracts 1)"
+        )
 
 
 @inline

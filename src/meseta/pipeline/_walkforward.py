@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta.bars import resample
+from meseta.engine._terms import require_sizes
 from meseta.errors import RunError
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
 from meseta.pipeline._progress import Progress
@@ -151,12 +152,14 @@ def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> Wal
     find_fitness(config.fitness)
     series = _sized(config, bars or _loaded(config, strategy))
     strategy.require(series)
+    contract = config.contract(series)
+    require_sizes(series, contract)
     return WalkForwardPlan(
         config=config,
         bars=series,
         strategy=strategy,
         grid=grid,
-        contract=config.contract(series),
+        contract=contract,
         flats=flats,
         windows=_planned(config, series, config.spec),
         cells=_cells(config, series),
