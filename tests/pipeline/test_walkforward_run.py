@@ -184,6 +184,18 @@ def test_a_fixed_quantity_leaves_no_gap_of_size(tmp_path):
     assert made.manifest["contract"]["rolls"][0] == "1999-04-01"
 
 
+def test_an_account_that_is_used_up_is_told(tmp_path):
+    """A fixed number of contracts is traded whatever is left, and the page must not hide it."""
+    poor = walked(tmp_path / "poor", contracts=1.0, point_value=100.0, capital=5000.0)
+    assert poor.made.outcome.curve["exact"].min() < -5000
+    assert any("the account of 5,000 was used up" in text for text in poor.manifest["warnings"])
+    never = walked(tmp_path / "never", contracts=1.0, point_value=100.0, capital=5000.0,
+                   exact="never")  # fmt: skip
+    assert any("the account of 5,000 was used up" in text for text in never.manifest["warnings"])
+    rich = walked(tmp_path / "rich")
+    assert not any("was used up" in text for text in rich.manifest["warnings"])
+
+
 def test_a_sample_searches_some_combinations(tmp_path):
     made = walked(tmp_path, sample=4, seed=3)
     assert made.manifest["grid"]["searched"] == 4
@@ -334,3 +346,7 @@ def test_the_plan_says_what_will_be_done(tmp_path):
     assert planned.combinations == 6
     assert planned.contract == replace(Contract(), quantity=3.0)
     assert planned.windows.windows[0].in_start == 100
+    assert not any("net_profit of accounts that reinvest" in text for text in planned.warnings)
+    for fitness, told in (("net_profit", True), ("sharpe", False)):
+        grown = plan_walkforward(config_of(tmp_path, fitness=fitness)).warnings
+        assert any("net_profit of accounts that reinvest" in text for text in grown) is told

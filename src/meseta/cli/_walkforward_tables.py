@@ -43,7 +43,7 @@ def show_plan(console: Console, plan: WalkForwardPlan) -> None:
         pairs.append(("Matrix", f"{len(plan.cells)} pairs of lengths in the same pass"))
     facts(console, pairs)
     console.print()
-    for warning in (*(f.message for f in plan.bars.warnings), *windows.notes):
+    for warning in plan.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
 
 

@@ -45,6 +45,11 @@ __all__ = [
     "walkforward_name",
 ]
 
+_GROWN = (
+    "net_profit of accounts that reinvest is larger for combinations that had grown before the "
+    "window; a ratio (--fitness sharpe, mar, ...) or a fixed quantity (--contracts) does not "
+    "favour them"
+)
 # Options that do not change what is found.
 _FREE = {"threads", "report", "out", "name", "max_combinations"}
 
@@ -80,6 +85,15 @@ class WalkForwardPlan:
     def combinations(self) -> int:
         """How many combinations are simulated."""
         return self.grid.size if self.flats is None else int(self.flats.size)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before it starts."""
+        found = [finding.message for finding in self.bars.warnings]
+        found += self.windows.notes
+        if self.contract.quantity is None and self.config.fitness == "net_profit":
+            found.append(_GROWN)
+        return tuple(found)
 
     def request(self) -> Request:
         """Return what is asked of the search, and of trading what it chooses."""
@@ -397,7 +411,7 @@ def _begin(plan: WalkForwardPlan, command: str) -> dict[str, Any]:
         "seed": config.seed,
         **environment_of(config.threads),
         "timings": {},
-        "warnings": [*(finding.message for finding in bars.warnings), *windows.notes],
+        "warnings": list(plan.warnings),
     }
 
 

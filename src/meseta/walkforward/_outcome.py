@@ -228,13 +228,24 @@ def _warnings(windows: Sequence[Traded], curve: pl.DataFrame, trader: Trader) ->
             f"{len(flat)} of {len(windows)} windows stay flat, no combination qualifies: "
             f"{numbers}{more} ({_why(flat)})"
         )
-    lowest = float(np.nanmin(curve.select("emulated", "exact").to_numpy().astype(float)))
-    if lowest <= -trader.account.capital:
+    lowest = _lowest(curve, reinvests=trader.contract.quantity is None)
+    if lowest is not None and lowest <= -trader.account.capital:
         found.append(
             f"the account of {trader.account.capital:,.0f} was used up: the out-of-sample curve "
             f"fell to {lowest:,.0f}; results after that could not have been traded"
         )
     return tuple(found)
+
+
+def _lowest(curve: pl.DataFrame, *, reinvests: bool) -> float | None:
+    """Return how low the account fell; None where no account of that capital was traded.
+
+    Emulated pieces of an account that reinvests are those of accounts that have grown for years.
+    """
+    exact = curve["exact"].min()
+    if exact is None and reinvests:
+        return None
+    return float(curve["emulated"].min() if exact is None else exact)  # type: ignore[arg-type]
 
 
 def _why(flat: Sequence[Traded]) -> str:
