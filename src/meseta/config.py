@@ -35,6 +35,8 @@ __all__ = [
     "CommonConfig",
     "GateOptions",
     "RunConfig",
+    "as_grid",
+    "as_strategy",
     "load_config",
     "parse_options",
     "read_options",
@@ -52,7 +54,7 @@ def _as_path(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str) and value else value
 
 
-def _as_strategy(value: object) -> object:
+def as_strategy(value: object) -> object:
     """Let a strategy in a file be found from any folder, also when the run is scored again."""
     found = _IN_FILE.fullmatch(value) if isinstance(value, str) else None
     return f"{Path(found[1]).expanduser().absolute()}{found[2]}" if found else value
@@ -65,7 +67,8 @@ def _as_pair(value: object) -> tuple[str, str]:
     raise ArgumentError(f"`axes` must be two different parameters, got {value!r}")
 
 
-def _as_grid(value: object) -> object:
+def as_grid(value: object) -> object:
+    """Refuse what names no grid and is none."""
     if isinstance(value, dict) or (isinstance(value, str) and value):
         return value
     raise ArgumentError(
@@ -129,11 +132,11 @@ class CommonConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    strategy: Annotated[str, BeforeValidator(_as_strategy)] = "atr_d_l"
+    strategy: Annotated[str, BeforeValidator(as_strategy)] = "atr_d_l"
     bars: str
     bars2: str | None = None
     allow_dropped: bool = False
-    grid: Annotated[str | dict[str, Any], BeforeValidator(_as_grid)] = "phase1_slim"
+    grid: Annotated[str | dict[str, Any], BeforeValidator(as_grid)] = "phase1_slim"
     capital: float = 10_000.0
     cost_per_share: float = 0.0
     commission: float = 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from meseta.account import Contract
-from meseta.config import CommonConfig, parse_options, read_options
+from meseta.config import CommonConfig, as_grid, as_strategy, parse_options, read_options
 from meseta.errors import ArgumentError
 from meseta.walkforward import Criteria, WalkForward
 
@@ -131,7 +131,8 @@ class WalkForwardConfig(CommonConfig):
         Dates of the rolls, or ``"monthly"`` or ``"quarterly"``; see `meseta.bars.parse_rolls`.
     """
 
-    grid: Annotated[str | dict[str, Any], BeforeValidator(lambda v: v)] = "default"
+    strategy: Annotated[str, BeforeValidator(as_strategy)] = "xbar"
+    grid: Annotated[str | dict[str, Any], BeforeValidator(as_grid)] = "default"
     bar_size: str | None = None
     session_open: str | None = None
     in_sample: Annotated[int, Field(ge=1)] = 504

@@ -255,7 +255,7 @@ symbols:
   GONE: missing.csv
   SHORT: short.csv
   LATE: late.csv
-  NEGATIVE: {bars: negative.csv, allow_nonpositive: true}
+  NEGATIVE: {bars: negative.csv, allow_nonpositive: true, contracts: 10}
 bar_sizes: as is
 strategies:
   xbar: {grid: {xbar: [5, 20]}}

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from meseta.cli._options import DATA, OUTPUT, SELECTION
+from meseta.cli._options import DATA, OUTPUT, SEARCH, SELECTION
 
 __all__ = [
     "Anchored",
     "BarSize",
     "Exact",
     "Fitness",
+    "Grid",
     "InSample",
     "Keep",
     "Matrix",
@@ -22,12 +23,14 @@ __all__ = [
     "MinProfitToDrawdown",
     "MinWindowTrades",
     "MinWinning",
+    "Name",
     "OutOfSample",
     "Policy",
     "ProjectOrConfig",
     "Purge",
     "Runs",
     "SessionOpen",
+    "Strategy",
     "Unit",
     "WindowEfficiency",
 ]
@@ -39,6 +42,35 @@ ProjectOrConfig = Annotated[
     typer.Argument(
         metavar="[FILE.yaml]",
         help="A project (symbols x bar sizes x strategies), or options of a single walk-forward.",
+    ),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="What to trade, separable or kernel, see `meseta strategies`, or "
+        "path/to/file.py:Name for your own. Default: xbar.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME|FILE",
+        help="Named grid, see `meseta grids`, or a YAML file. Default: the strategy's grid "
+        "`default`, where it has one.",
+        rich_help_panel=SEARCH,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The run's folder. Default: made of strategy, data and lengths.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 InSample = Annotated[

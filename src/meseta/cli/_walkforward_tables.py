@@ -37,7 +37,7 @@ def show_plan(console: Console, plan: WalkForwardPlan) -> None:
         ("Windows", f"{len(windows.windows)} {how}, {lengths}" + _purge(plan)),
         ("Out-of-sample", f"{day(plan.bars.time[windows.windows[0].out_start])} to the end"),
         ("Grid", f"{plan.grid.name}: {count(plan.combinations)} combinations"),
-        ("Fitness", f"{config.fitness}, at least {config.min_trades} trades"),
+        ("Fitness", f"{config.fitness}; fewest in-sample trades {config.min_trades}"),
     ]
     if plan.cells:
         pairs.append(("Matrix", f"{len(plan.cells)} pairs of lengths in the same pass"))
