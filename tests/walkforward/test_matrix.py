@@ -254,3 +254,12 @@ def test_growth_between_the_sides_is_no_efficiency():
     assert efficiency_of(inside, outside) == (2.0, 2.0, 2.0)
     assert efficiency_of(inside, outside, accounts) == (1.0, 1.0, 1.0)
     assert inside[0, net] == 100.0
+
+
+def test_an_account_that_is_used_up_adds_nothing_to_the_efficiency():
+    inside, outside = np.zeros((2, STATS)), np.zeros((2, STATS))
+    net, years, trades = (WindowStats._fields.index(n) for n in ("net_profit", "years", "trades"))
+    for stats in (inside, outside):
+        stats[:, net], stats[:, years], stats[:, trades] = 50.0, 1.0, 5.0
+    accounts = np.array([100.0, 100.0]), np.array([-20.0, 100.0])
+    assert efficiency_of(inside, outside, accounts).dollars == 0.5

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from meseta.errors import ArgumentError
@@ -155,9 +156,9 @@ def efficiency_of(
 
 
 def _shares(stats: FloatArray, account: FloatArray) -> FloatArray:
-    """Return statistics whose profits are shares of an account."""
-    made = stats.copy()
-    made[:, _NET] /= account
+    """Return statistics whose profits are shares of an account; of one that is used up, none."""
+    made, whole = stats.copy(), np.where(account > 0, account, np.inf)
+    made[:, _NET] /= whole
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,9 +134,9 @@ def outcome_of(
 def _promise(each: Traded, piece: Path, traded: Path, *, reinvests: bool) -> float:
     """Return what the in-sample window promises for a bar of the account that trades it.
 
-    An account that reinvests is promised the same share of itself.
+    An account that reinvests is promised the same share of itself; one that is used up nothing.
     """
-    if each.chosen is None:
+    if each.chosen is None or (reinvests and not min(piece.before, traded.equity[0]) > 0):
         return 0.0
     made = each.chosen.inside.net_profit / each.chosen.inside.bars
     return made * float(traded.equity[0]) / piece.before if reinvests else made
@@ -194,12 +194,19 @@ def _made(stats: WindowStats, path: Path, kind: str) -> WindowStats:
 
 
 def _shares(table: pl.DataFrame, *, reinvests: bool) -> pl.DataFrame:
-    """Return windows whose profits are shares of the account that they were made with."""
+    """Return windows whose profits are shares of the account that they were made with.
+
+    An account that is used up makes no share of itself.
+    """
     if not reinvests:
         return table
     sides = ("is", "oos", "exact")
     return table.with_columns(
-        pl.col(f"{side}_net_profit") / pl.col(f"{side}_equity") for side in sides
+        pl.when(pl.col(f"{side}_equity") > 0)
+        .then(pl.col(f"{side}_net_profit") / pl.col(f"{side}_equity"))
+        .otherwise(pl.when(pl.col(f"{side}_net_profit").is_not_null()).then(0.0))
+        .alias(f"{side}_net_profit")
+        for side in sides
     )
 
 
@@ -256,10 +263,3 @@ def _why(flat: Sequence[Traded]) -> str:
     if undefined:
         reasons.append(f"the fitness was NaN {undefined:,} times")
     return " and ".join(reasons) or "no combination was simulated"
-
-
-def renumbered(windows: Sequence[Traded]) -> list[Traded]:
-    """Return windows numbered from 1."""
-    return [
-        each._replace(window=replace(each.window, number=k)) for k, each in enumerate(windows, 1)
-    ]
