@@ -5,7 +5,7 @@ Every message names the argument, the rule, the value and what to do about it.
 
 from __future__ import annotations
 
-__all__ = ["ArgumentError", "DataError", "MesetaError", "RunError"]
+__all__ = ["ArgumentError", "DataError", "MesetaError", "RunError", "SourceError"]
 
 
 class MesetaError(Exception):
@@ -26,3 +26,20 @@ class DataError(MesetaError, ValueError):
 
 class RunError(MesetaError, RuntimeError):
     """A run folder is in the way, unfinished, unwritable or damaged."""
+
+
+class SourceError(MesetaError, RuntimeError):
+    """A data source cannot be reached, or will not answer what it was asked.
+
+    Parameters
+    ----------
+    message
+        What happened and the way out.
+    temporary
+        Whether what is stored may stand in for the answer: the source is unreachable, busy, or
+        wants a new sign-in. False where the request itself is at fault.
+    """
+
+    def __init__(self, message: str, *, temporary: bool) -> None:
+        super().__init__(message)
+        self.temporary = temporary

@@ -1,0 +1,7 @@
+"""Where market data come from: one module for each vendor."""
+
+from __future__ import annotations
+
+from meseta.data.sources._source import Answer, Facts, Source
+
+__all__ = ["Answer", "Facts", "Source"]
