@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from meseta._near import did_you_mean
 from meseta._yaml import read_yaml
 from meseta.account import Account
 from meseta.errors import ArgumentError
 from meseta.selection import MIN_CELL, Gates
 from meseta.strategies import MAX_COMBINATIONS
-from meseta.strategies._parameters import did_you_mean
 from meseta.walkforward import parse_phases
 
 if TYPE_CHECKING:

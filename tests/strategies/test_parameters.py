@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.strategies._atr_d_parameters import ATR_D_L
-from meseta.strategies._parameters import Parameter, decimal_range, did_you_mean
+from meseta.strategies._parameters import Parameter, decimal_range
 
 PERIOD = Parameter("atr_period", 1, 500, "int", ts_low=4, ts_high=70)
 FACTOR = Parameter("atr_multiplier", 0.05, 100)

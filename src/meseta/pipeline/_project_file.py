@@ -10,12 +10,12 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meseta._near import did_you_mean
 from meseta._yaml import read_yaml
 from meseta.bars._resample import _parse as parse_size
 from meseta.config import parse_options
 from meseta.errors import ArgumentError
 from meseta.strategies import find_strategy
-from meseta.strategies._parameters import did_you_mean
 from meseta.walkforward import find_fitness
 from meseta.walkforward_config import WalkForwardConfig
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
-from meseta.strategies._parameters import did_you_mean
 
 if TYPE_CHECKING:
     from meseta._types import IntArray

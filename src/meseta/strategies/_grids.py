@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meseta._near import did_you_mean
 from meseta._yaml import read_yaml
 from meseta.errors import ArgumentError
 from meseta.strategies._constraints import components, read_constraints, texts_of
-from meseta.strategies._parameters import decimal_range, did_you_mean
+from meseta.strategies._parameters import decimal_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
+from meseta._near import did_you_mean
 from meseta.strategies._broker import Broker
 from meseta.strategies._own import (
     RuleCompileError,
@@ -25,7 +26,6 @@ from meseta.strategies._own import (
     markets_of,
     part_of,
 )
-from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._separable import BaseStrategy
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
-from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._rules import FLAT, LONG, SHORT, Orders, Protection
 from meseta.strategies._separable import SeparableStrategy, Study
 

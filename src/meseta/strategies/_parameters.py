@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import numbers
@@ -15,7 +14,7 @@ from meseta.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Kind", "Parameter", "decimal_range", "did_you_mean", "exact"]
+__all__ = ["Kind", "Parameter", "decimal_range", "exact"]
 
 Kind = Literal["int", "float", "choice"]
 
@@ -192,9 +191,3 @@ def decimal_range(low: float, high: float, step: float) -> tuple[float, ...]:
         )
     number = int if isinstance(low, int) and isinstance(step, int) else float
     return tuple(number(first + by * i) for i in range(count))
-
-
-def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"`` for the option nearest to `name`, or an empty text."""
-    near = difflib.get_close_matches(name, list(options), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -13,12 +13,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.strategies._atr_d import ATR_D
 from meseta.strategies._kernel import KernelStrategy
 from meseta.strategies._kernels import KERNELS
 from meseta.strategies._own import StrategyError, check_name
-from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._separable import SeparableStrategy
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
-from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._rules import Rules
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
+from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.strategies._own import _Part, _plain
-from meseta.strategies._parameters import did_you_mean
 from meseta.strategies._registry import _split, _strategies_in
 from meseta.walkforward._stats import BUILT_IN, STATS, WindowStats
 
