@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import json
 import math
-import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meseta._files import write_json
+from meseta._files import home, write_json
 from meseta.errors import ArgumentError, RunError
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class VaultLedger:
 
     def __init__(self, source: str | None) -> None:
         self.warnings: list[str] = []
-        self._paths = [path for path in (_beside(source), _home() / "vault.json") if path]
+        self._paths = [path for path in (_beside(source), home() / "vault.json") if path]
 
     def times_opened(self, vault: Bars) -> int:
         """Return how often any of these bars was opened so far.
@@ -209,13 +208,6 @@ def _beside(source: str | None) -> Path | None:
         return None
     path = Path(source).expanduser()
     return Path(f"{path.resolve()}.vault.json") if path.is_file() else None
-
-
-def _home() -> Path:
-    import platformdirs
-
-    named = os.environ.get("MESETA_HOME")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("meseta"))
 
 
 def _weeks(bars: Bars) -> list[str]:
