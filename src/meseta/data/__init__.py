@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from meseta.data._dates import wanted
+from meseta.data._fetch import Fetched, fetch
 from meseta.data._key import SeriesKey, parse_bar_size
 from meseta.data._listen import Step, silent
+from meseta.data._meta import Entry, Meta
 from meseta.data._schema import Schema, schema_of
+from meseta.data._store import DamagedError, Store
 
-__all__ = ["Schema", "SeriesKey", "Step", "parse_bar_size", "schema_of", "silent"]
+__all__ = [
+    "DamagedError",
+    "Entry",
+    "Fetched",
+    "Meta",
+    "Schema",
+    "SeriesKey",
+    "Step",
+    "Store",
+    "fetch",
+    "parse_bar_size",
+    "schema_of",
+    "silent",
+    "wanted",
+]

@@ -189,11 +189,25 @@ class Store:
             The store cannot be written.
         """
         with locked(folder, folder.name, silent), writing(folder):
-            aside = _free(folder / ASIDE / f"{_clock.now():%Y-%m-%dT%H%M%SZ}")
-            write_text(aside / "reason.txt", why + "\n")
+            aside = _new_aside(folder, why)
             # The metadata last: as long as they are here, no file counts as left over.
             for path in sorted(_files(folder), key=lambda path: path.name == META):
                 path.replace(aside / path.name)
+        return aside
+
+    def copy_aside(self, key: SeriesKey, why: str) -> Path:
+        """Keep a copy of a series, as `set_aside` does, before other rows take its place.
+
+        Raises
+        ------
+        RunError
+            The store cannot be written.
+        """
+        folder = self.folder(key)
+        with self.lock(key), writing(folder):
+            aside = _new_aside(folder, why)
+            for path in _files(folder):
+                shutil.copy2(path, aside / path.name)
         return aside
 
     def remove(self, key: SeriesKey) -> None:
@@ -274,6 +288,13 @@ def _clean(folder: Path, meta: Meta) -> None:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()]
+
+
+def _new_aside(folder: Path, why: str) -> Path:
+    """Make the folder for what is kept of a series, with the reason in it."""
+    aside = _free(folder / ASIDE / f"{_clock.now():%Y-%m-%dT%H%M%SZ}")
+    write_text(aside / "reason.txt", why + "\n")
+    return aside
 
 
 def _free(path: Path) -> Path:

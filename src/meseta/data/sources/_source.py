@@ -89,6 +89,11 @@ class Source(ABC):
     bases: ClassVar[tuple[Basis, ...]] = ("unadjusted",)
     """Bases of its prices; the first is meant where nobody says."""
 
+    def basis_of(self, symbol: str) -> Basis:
+        """Return the basis of a symbol's prices where nobody says: the first of `bases`."""
+        del symbol
+        return self.bases[0]
+
     @abstractmethod
     def facts(self, key: SeriesKey) -> Facts:
         """Say what is known of a series, without a request.
