@@ -95,8 +95,23 @@ class SeriesConfig(BaseModel):
         The second symbol's data, as `bars`, for strategies that need one; None for none.
     symbol, symbol2
         The same as a source calls them, instead of `bars` and `bars2`.
-    source, interval, basis, session, start, end, fetch, calendar, store
-        Of `symbol` and `symbol2`, see `meseta.data.Request`.
+    source
+        Who has the symbols: the name of a source, ``path/to/file.py:NAME`` for one of your own,
+        or ``"store"`` for what is stored of them.
+    interval
+        Length of the source's bars, such as ``"5m"`` or ``"1d"``.
+    basis
+        What their prices are adjusted for, see `meseta.data.SeriesKey`; None for the usual.
+    session
+        The source's name for trading hours other than its usual ones.
+    start, end
+        First and last day, or times; None for the earliest and the latest.
+    fetch
+        Whether the source is asked for what is not stored; if not, the network is left alone.
+    calendar
+        Name of the exchange calendar; None for the source's.
+    store
+        Folder in which fetched data are kept; None for the usual one.
     allow_dropped
         Accept that the two symbols share few bars; see `meseta.bars.pair`.
     timezone, date_order

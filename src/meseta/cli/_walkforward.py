@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         "meseta walkforward --strategy xbar --bars sample:nasdaq --in 504 --out 126\n"
         "meseta walkforward --strategy atr_d_l --grid ts_coarse --bars QQQ.csv --capital 100000\n"
         "meseta walkforward --strategy ma_cross --symbol BTCUSDT --source binance --interval 5m "
-        "--start 2022-01-01 --bar-size 4h --capital 100000\n"
+        "--start 2022-01-01 --bar-size 4h --capital 100000 --lot 0.001\n"
         "meseta walkforward --strategy xbar --bars CL_15m.csv.gz --timezone America/New_York "
         "--allow-nonpositive --bar-size 360m --contracts 1 --point-value 1000 "
         "--cost-per-share 5 --slippage 0.01 --capital 100000\n"
