@@ -153,6 +153,29 @@ class TestLedger:
         assert VaultLedger(None).open(vault_of(daily(800, price=50)), **RECORD) == 1
         assert VaultLedger(None).times_opened(daily(300)) == 0
 
+    def test_a_series_that_is_adjusted_anew_keeps_its_count(self, home: Path) -> None:
+        source = "store:yahoo SMH 1d total-return"
+        before = vault_of(daily(800))
+        assert VaultLedger(source).open(before, **RECORD) == 1
+        after = vault_of(daily(803, price=99.5))  # a dividend was paid since
+        assert VaultLedger(source).times_opened(after) == 1
+        assert VaultLedger("store:yahoo SMH 1d split").times_opened(after) == 0
+        assert VaultLedger("-").times_opened(after) == 0
+        assert VaultLedger("-").times_opened(before) == 1
+        later = daily(400, first="2022-04-01", price=99.5)
+        assert VaultLedger(source).times_opened(later) == 0
+        assert list(home.glob("*.json")) == [home / "vault.json"]
+
+    def test_a_stored_series_has_no_file_to_lie_beside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        source = "store:binance " + "\N{CJK UNIFIED IDEOGRAPH-6C49}" * 80 + " 1d"
+        (tmp_path / "store:yahoo SMH 1d").touch()
+        for name in (source, "store:yahoo SMH 1d", "store:yahoo ../^A\x7f 1d"):
+            assert VaultLedger(name).open(vault_of(daily(800, price=len(name))), **RECORD) == 1
+        assert [path.name for path in tmp_path.glob("*.json")] == []
+
     @pytest.mark.parametrize(
         "damage", ["", '{"version": 1, "openings": [{"id"', "[]", '{"openings": [{"id": 1}]}', "é"]
     )

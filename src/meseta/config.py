@@ -19,10 +19,12 @@ from pydantic import (
 )
 
 from meseta._near import did_you_mean
+from meseta._paths import as_code, as_path, located
 from meseta._yaml import read_yaml
 from meseta.account import Account
 from meseta.errors import ArgumentError
 from meseta.selection import MIN_CELL, Gates
+from meseta.series_config import SeriesConfig
 from meseta.strategies import MAX_COMBINATIONS
 from meseta.walkforward import parse_phases
 
@@ -36,28 +38,15 @@ __all__ = [
     "GateOptions",
     "RunConfig",
     "as_grid",
-    "as_strategy",
     "load_config",
     "parse_options",
     "read_options",
 ]
 
 _NAME = re.compile(r"[^\s./\\:][^/\\:\x00-\x1f]*")
-# A strategy in a file, with or without the name that it has there.
-_IN_FILE = re.compile(r"(.+\.py)((?::[^:]*)?)")
 Config = TypeVar("Config", bound=BaseModel)
 _ACCOUNT = tuple(field.name for field in fields(Account))
 _GATES = Gates()
-
-
-def _as_path(value: object) -> object:
-    return Path(value).expanduser() if isinstance(value, str) and value else value
-
-
-def as_strategy(value: object) -> object:
-    """Let a strategy in a file be found from any folder, also when the run is scored again."""
-    found = _IN_FILE.fullmatch(value) if isinstance(value, str) else None
-    return f"{Path(found[1]).expanduser().absolute()}{found[2]}" if found else value
 
 
 def _as_pair(value: object) -> tuple[str, str]:
@@ -93,19 +82,15 @@ class GateOptions(BaseModel):
         return self
 
 
-class CommonConfig(BaseModel):
+class CommonConfig(SeriesConfig):
     """What every kind of run is told: what is traded, with what, and where it goes.
+
+    Options that say which market data are those of `meseta.series_config.SeriesConfig`.
 
     Parameters
     ----------
     strategy
         Name of a strategy, or ``path/to/file.py:Name`` for one of your own.
-    bars
-        Path of a data file, ``"sample:nasdaq"``, or ``"-"`` for standard input.
-    bars2
-        The second symbol's data, as `bars`, for strategies that need one; None for none.
-    allow_dropped
-        Accept that the two symbols share few bars; see `meseta.bars.pair`.
     grid
         Name of a grid, path of a YAML file, or a mapping as `meseta.strategies.load_grid` takes.
     capital, cost_per_share, commission, slippage, lot
@@ -126,16 +111,9 @@ class CommonConfig(BaseModel):
         How they are drawn; see `meseta.strategies.sample_grid`.
     report
         Whether to write the report.
-    timezone, date_order, allow_nonpositive
-        See `meseta.bars.load`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    strategy: Annotated[str, BeforeValidator(as_strategy)] = "atr_d_l"
-    bars: str
-    bars2: str | None = None
-    allow_dropped: bool = False
+    strategy: Annotated[str, BeforeValidator(as_code)] = "atr_d_l"
     grid: Annotated[str | dict[str, Any], BeforeValidator(as_grid)] = "phase1_slim"
     capital: float = 10_000.0
     cost_per_share: float = 0.0
@@ -144,16 +122,13 @@ class CommonConfig(BaseModel):
     lot: float = 1.0
     warmup: Annotated[int, Field(ge=0)] = 100
     max_combinations: Annotated[int, Field(ge=1)] = MAX_COMBINATIONS
-    out: Annotated[Path, BeforeValidator(_as_path), PlainSerializer(str)] = Path("runs")
+    out: Annotated[Path, BeforeValidator(as_path), PlainSerializer(str)] = Path("runs")
     name: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     sample: Annotated[int, Field(ge=1)] | None = None
     sample_method: Literal["sobol", "random"] = "sobol"
     report: bool = True
-    timezone: str | None = None
-    date_order: Literal["mdy", "dmy", "ymd"] | None = None
-    allow_nonpositive: bool = False
 
     @property
     def account(self) -> Account:
@@ -241,7 +216,8 @@ def load_config(
     ----------
     path
         YAML file with options of `RunConfig`; None for none. Paths in it (`bars`, `bars2`,
-        `grid`, `phases`, `out`, the file of a `strategy`) count from the file's folder.
+        `store`, `grid`, `phases`, `out`, the file of a `strategy` or `source`) count from the
+        file's folder.
     overrides
         Options that win over the file's. `gates` is merged gate by gate; a text for `phases`
         other than ``"auto"`` is the path of a YAML file with the list.
@@ -284,24 +260,7 @@ def read_options(path: Path) -> dict[str, Any]:
             f"the configuration file {path} must map options to values, such as "
             f"`bars: QQQ.csv`; got {options!r}"
         )
-    return {key: _relative(path.parent, key, value) for key, value in options.items()}
-
-
-def _relative(folder: Path, key: str, value: Any) -> Any:
-    """Let the paths in a configuration file count from its folder."""
-    if not isinstance(value, str) or not value:
-        return value
-    data = value != "-" and not value.startswith("sample:")
-    is_path = {
-        "bars": data,
-        "bars2": data,
-        "grid": value.endswith((".yaml", ".yml")),
-        "phases": value != "auto",
-        "out": True,
-        "strategy": _IN_FILE.fullmatch(value) is not None,
-        "fitness": _IN_FILE.fullmatch(value) is not None,
-    }
-    return str(folder / Path(value).expanduser()) if is_path.get(key) else value
+    return {key: located(path.parent, key, value) for key, value in options.items()}
 
 
 def _phases(spec: Any) -> Any:
@@ -319,8 +278,6 @@ def _explain(error: ErrorDetails, kind: type[BaseModel]) -> str:
     if isinstance(own, ArgumentError):
         return str(own)
     option = ".".join(map(str, error["loc"]))
-    if error["type"] == "missing":
-        return f"`{option}` is missing; give --{option} a data file, '-' or sample:nasdaq"
     if error["type"] == "extra_forbidden":
         return f"there is no option `{option}`{_hint(error, kind)}"
     if error["type"] == "model_type":

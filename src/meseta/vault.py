@@ -32,8 +32,10 @@ _MONTH_DAYS = 365.25 / 12
 _LEAST_BEFORE = 4  # bars; the smallest phase has two on each side
 _LEAST_INSIDE = 2
 _LOCK_SECONDS = 30
+_WEEK = timedelta(days=7)
 _DAY = 86_400_000_000  # microseconds
 _VERSION = 1
+_STORED = "store:"  # how the source of bars begins that were fetched and kept
 
 
 def split_vault(bars: Bars, months: float) -> tuple[Bars, int | None]:
@@ -97,12 +99,14 @@ class VaultLedger:
     Openings are recorded in the user's data folder (`MESETA_HOME` moves it) and, for a data
     file in a writable folder, also beside it as ``<file>.vault.json``, so that the count goes
     where the file goes and survives its renaming. An opening counts when its vault shares a
-    week of bars with the present one, whatever the file, the phases or the number of months.
+    week of bars with the present one, whatever the file, the phases or the number of months. Bars
+    that are fetched change with every dividend where they are adjusted for it: of the same series
+    an opening counts too when its vault shares a week of dates.
 
     Parameters
     ----------
     source
-        `Bars.source` of the data: a path, ``"sample:nasdaq"``, ``"-"`` or None.
+        `Bars.source` of the data: a path, ``"sample:nasdaq"``, ``"-"``, ``"store:..."`` or None.
 
     Attributes
     ----------
@@ -112,6 +116,7 @@ class VaultLedger:
 
     def __init__(self, source: str | None) -> None:
         self.warnings: list[str] = []
+        self._series = source if source is not None and source.startswith(_STORED) else None
         self._paths = [path for path in (_beside(source), home() / "vault.json") if path]
 
     def times_opened(self, vault: Bars) -> int:
@@ -122,7 +127,7 @@ class VaultLedger:
         vault
             The bars of the vault alone.
         """
-        return len(_sharing(_weeks(vault), self._readable()))
+        return len(self._sharing(vault, self._readable()))
 
     def open(self, vault: Bars, *, run: str, strategy: str, grid: str) -> int:
         """Record an opening and return its number: 1 for the first.
@@ -134,7 +139,6 @@ class VaultLedger:
         run, strategy, grid
             Names, for the record.
         """
-        weeks = _weeks(vault)
         entry = {
             "id": uuid.uuid4().hex,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -144,7 +148,8 @@ class VaultLedger:
             "first": vault.calendar.first.isoformat(),
             "last": vault.calendar.last.isoformat(),
             "vault": vault.fingerprint,
-            "weeks": " ".join(weeks),
+            "weeks": " ".join(_weeks(vault)),
+            "series": self._series,
         }
         entries = [entry, *self._readable()]
         failures: list[str] = []
@@ -155,7 +160,24 @@ class VaultLedger:
                 failures.append(str(error))
         if len(failures) == len(self._paths):
             self.warnings.append(f"the opening of the vault is not recorded: {failures[-1]}")
-        return len(_sharing(weeks, entries))
+        return len(self._sharing(vault, entries))
+
+    def _sharing(self, vault: Bars, entries: list[dict[str, Any]]) -> set[str]:
+        """Return the openings that saw a week of these bars."""
+        sought = set(_weeks(vault))
+        return {
+            entry["id"]
+            for entry in entries
+            if not sought.isdisjoint(entry["weeks"].split()) or self._overlaps(vault, entry)
+        }
+
+    def _overlaps(self, vault: Bars, entry: dict[str, Any]) -> bool:
+        """Tell whether an opening was of the same fetched series and of a week of these dates."""
+        if self._series is None or entry.get("series") != self._series:
+            return False
+        span = vault.calendar
+        first, last = (datetime.fromisoformat(entry[name]) for name in ("first", "last"))
+        return min(last, span.last) - max(first, span.first) >= _WEEK
 
     def _readable(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
@@ -204,7 +226,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _beside(source: str | None) -> Path | None:
     """Return the place of the ledger beside a data file."""
-    if source is None:
+    if source is None or source.startswith(_STORED):
         return None
     path = Path(source).expanduser()
     return Path(f"{path.resolve()}.vault.json") if path.is_file() else None
@@ -216,12 +238,6 @@ def _weeks(bars: Bars) -> list[str]:
     week = (bars.time.astype(np.int64) // _DAY + 3) // 7
     bounds = [0, *(np.flatnonzero(np.diff(week)) + 1).tolist(), len(bars)]
     return [bars.slice(a, z).fingerprint[:12] for a, z in itertools.pairwise(bounds)]
-
-
-def _sharing(weeks: list[str], entries: list[dict[str, Any]]) -> set[str]:
-    """Return the openings that saw one of these weeks."""
-    sought = set(weeks)
-    return {entry["id"] for entry in entries if not sought.isdisjoint(entry["weeks"].split())}
 
 
 def _free(path: Path) -> Path:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from meseta._paths import as_code
 from meseta.account import Contract
-from meseta.config import CommonConfig, as_grid, as_strategy, parse_options, read_options
+from meseta.config import CommonConfig, as_grid, parse_options, read_options
 from meseta.errors import ArgumentError
 from meseta.walkforward import Criteria, WalkForward
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["CriteriaOptions", "WalkForwardConfig", "load_walkforward_config", "parse_matrix"]
 
 _CRITERIA = Criteria()
-_IN_FILE = re.compile(r"(.+\.py)(:.+)?")
 
 
 def parse_matrix(text: str) -> dict[str, list[int]]:
@@ -68,12 +67,6 @@ def _lengths(name: str, values: Any) -> list[int]:
             f"`matrix` {name} must be a list of different positive whole numbers, got {values!r}"
         )
     return sorted(values)
-
-
-def _as_fitness(value: object) -> object:
-    """Let a fitness in a file be found from any folder."""
-    found = _IN_FILE.fullmatch(value) if isinstance(value, str) else None
-    return f"{Path(found[1]).expanduser().absolute()}{found[2] or ''}" if found else value
 
 
 class CriteriaOptions(BaseModel):
@@ -131,7 +124,7 @@ class WalkForwardConfig(CommonConfig):
         Dates of the rolls, or ``"monthly"`` or ``"quarterly"``; see `meseta.bars.parse_rolls`.
     """
 
-    strategy: Annotated[str, BeforeValidator(as_strategy)] = "xbar"
+    strategy: Annotated[str, BeforeValidator(as_code)] = "xbar"
     grid: Annotated[str | dict[str, Any], BeforeValidator(as_grid)] = "default"
     bar_size: str | None = None
     session_open: str | None = None
@@ -140,7 +133,7 @@ class WalkForwardConfig(CommonConfig):
     unit: Literal["bars", "sessions", "months"] = "sessions"
     anchored: bool = False
     purge: Annotated[int, Field(ge=0)] = 0
-    fitness: Annotated[str, BeforeValidator(_as_fitness)] = "net_profit"
+    fitness: Annotated[str, BeforeValidator(as_code)] = "net_profit"
     min_trades: Annotated[int, Field(ge=0)] = 1
     keep: Annotated[int, Field(ge=1, le=100)] = 5
     exact: Literal["never", "finalists", "always"] = "finalists"

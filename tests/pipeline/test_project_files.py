@@ -83,6 +83,45 @@ class TestDefaults:
         assert [each.config.bars2 for each in project.members] == [None, str(tmp_path / "b.csv")]
 
 
+class TestSymbols:
+    FETCHED = """
+    symbols:
+      SMH: {symbol: SMH}
+      BTC: {symbol: BTCUSDT, source: binance, interval: 5m, start: 2023-01-01, symbol2: ETHUSDT}
+      OWN: {symbol: a, source: "mine.py:SOURCE", store: kept}
+      A: a.csv
+    strategies: [xbar, atr_d_duals_l]
+    options: {source: yahoo, start: 2010-01-01, timezone: America/New_York, fetch: false}
+    """
+
+    def configs(self, project, strategy="xbar"):
+        return {e.symbol: e.config for e in project.members if e.strategy == strategy}
+
+    def test_options_of_sources_are_for_symbols_and_those_of_files_for_files(self, read):
+        found = self.configs(read(self.FETCHED.replace(", atr_d_duals_l", "")))
+        asked = {name: (c.symbol, c.source, c.interval, c.start) for name, c in found.items()}
+        assert asked["SMH"] == ("SMH", "yahoo", "1d", "2010-01-01")
+        assert asked["BTC"] == ("BTCUSDT", "binance", "5m", "2023-01-01")
+        assert asked["A"] == (None, "store", "1d", None)
+        assert [c.fetch for c in found.values()] == [False, False, False, True]
+        assert [c.timezone for c in found.values()] == [None, None, None, "America/New_York"]
+
+    def test_a_second_symbol_is_for_those_that_read_one(self, read):
+        project = read(self.FETCHED)
+        assert self.configs(project)["BTC"].symbol2 is None
+        assert self.configs(project, "atr_d_duals_l")["BTC"].symbol2 == "ETHUSDT"
+
+    def test_paths_count_from_the_files_folder(self, read, tmp_path):
+        config = self.configs(read(self.FETCHED))["OWN"]
+        assert config.store == tmp_path / "kept"
+        assert config.source == f"{tmp_path / 'mine.py'}:SOURCE"
+
+    def test_what_is_given_beside_the_file_is_for_symbols(self, read):
+        found = self.configs(read(self.FETCHED, {"source": "store", "fetch": True}))
+        assert {name: c.source for name, c in found.items()} == dict.fromkeys(found, "store")
+        assert found["SMH"].fetch is True
+
+
 class TestPrecedence:
     LAYERS = """
     symbols: {A: {bars: a.csv, warmup: 3, min_trades: 3}}
@@ -186,6 +225,15 @@ FAULTS = {
     "symbols: {A: 3}" + REST: r"`symbols.A` must be a data file.*got 3",
     "symbols: {A: {bars: }}" + REST: r"`symbols.A` must be a data file",
     "symbols: {ON: a.csv}" + REST: r"`symbols`: a name must be text.*got True; put it in quotes",
+    "symbols: {A: {symbol: 600519}}" + REST: r"`symbols.A` must be a data file, or to options",
+    "symbols: {A: {symbol: S, bars: a.csv}}" + REST: r"^A as is xbar: `bars` and `symbol` must",
+    "symbols: {A: {symbol: S, timezone: UTC}}" + REST: r"`timezone`, which is for one with `bars`",
+    "symbols: {A: {bars: a.csv, source: x}}" + REST: r"`source`, which is for one with `symbol`",
+    "symbols: {A: {symbol: S, interval: 5}}" + REST: r"^A as is xbar: `interval` must be a valid",
+    "symbols: {A: {symbol: S, sorce: x}}" + REST: r"`symbols.A` has no option `sorce`; .* source",
+    "symbols: {A: {symbol: S}}\noptions: {symbol: S}"
+    + REST: r"must not have `symbol`; give it to",
+    "symbols: {A: {symbol: S}}\nstrategies: {xbar: {symbol2: T}}": r"must not have `symbol2`",
     "symbols: {600519: a.csv}" + REST: r"got 600519; put it in quotes",
     "symbols: {A/B: a.csv}" + REST: r"`symbols`: a name must be text without / .* got 'A/B'$",
     "symbols: {.A: a.csv}" + REST: r"does not begin with a dot.*got '\.A'",
@@ -231,7 +279,7 @@ def test_every_fault_is_named_with_its_place(read, text):
         read(text)
 
 
-@pytest.mark.parametrize("option", ["bars", "bars2", "bar_size", "strategy"])
+@pytest.mark.parametrize("option", ["bars", "bars2", "symbol", "symbol2", "bar_size", "strategy"])
 def test_what_each_member_has_cannot_be_given_beside_the_file(read, option):
     with pytest.raises(ArgumentError, match=f"`{option}` must not be given beside a project"):
         read(SMALL, {option: "x"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -138,6 +141,24 @@ def test_what_is_interrupted_goes_on(runs, tmp_path):
     assert made.manifest["results_hash"] == runs["separable"].manifest["results_hash"]
     with pytest.raises(RunError, match="holds a finished run"):
         walk_forward(config)
+
+
+def test_bars_from_standard_input_are_kept_for_the_rest(runs, tmp_path, monkeypatch):
+    def give(content):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+
+    def stop(at):
+        if at.stage == "exact":
+            raise KeyboardInterrupt
+
+    give(load("sample:nasdaq").to_polars().write_csv().encode())
+    config = config_of(tmp_path, bars="-")
+    with pytest.raises(KeyboardInterrupt):
+        walk_forward(config, progress=stop)
+    give(b"")
+    made = walk_forward(config, resume=True)
+    assert made.folder.name == "walkforward-xbar-stdin-500-250"
+    assert made.manifest["results_hash"] == runs["kernel"].manifest["results_hash"]
 
 
 # What a user may ask for -----------------------------------------------------------------------

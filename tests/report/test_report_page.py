@@ -79,6 +79,32 @@ def test_every_link_has_a_target(page: Page) -> None:
 # What it states
 
 
+def test_what_a_source_was_asked_for(make_page: Callable[..., Page]) -> None:
+    asked = {
+        "symbol": "SMH", "source": "yahoo", "interval": "1d", "basis": "split", "session": "",
+        "start": None, "end": "2024-06-07", "calendar": None, "fetch": True,
+    }  # fmt: skip
+    page = make_page(edited(data__asked=asked))
+    assert "SMH 1d split, the earliest to 2024-06-07, from yahoo" in page.text("tested")
+    page = make_page(edited(data__asked=asked | {"fetch": False}))
+    assert "from what is stored of yahoo, which was not asked" in page.text("tested")
+    page = make_page(edited(data__asked=asked | {"fetch": False, "source": "store"}))
+    assert "to 2024-06-07, from what is stored" in page.text("tested")
+    assert "not asked" not in page.text("tested")
+
+
+def test_that_a_source_was_not_reached_stands_first(
+    make_page: Callable[..., Page], page: Page
+) -> None:
+    finding = {"code": "source_unreachable", "row": 0, "time": "", "value": "", "message": "Off."}
+    other = finding | {"code": "missing_sessions", "message": "Two are missing."}
+    html = make_page(edited(data__warnings=[finding, other])).html
+    top = html[: html.index('class="lead"')]
+    assert "<b>Stored bars stand in for the source’s.</b> Off." in top
+    assert "Two are missing." not in top
+    assert "Stored bars stand in" not in page.html
+
+
 def test_first_page_states_what_was_tested_and_assumed(page: Page) -> None:
     text = page.text("tested")
     for words in (

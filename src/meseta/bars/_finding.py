@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Finding", "and_more", "clock"]
+__all__ = ["UNREACHABLE", "Finding", "and_more", "clock"]
+
+# Code of the finding that stored bars stand in for those that a source has now.
+UNREACHABLE = "source_unreachable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from meseta.cli import _options as opt
 from meseta.cli._account import account_of, contract_of
 from meseta.cli._console import count, day, facts, make_console, number, table
 from meseta.cli._guard import command
+from meseta.cli._progress import watch
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def register(app: typer.Typer) -> None:
         "--window 2014-01-01:2017-01-01:2018-12-31\n"
         "meseta backtest atr_d_l --bars QQQ.csv --set ... --json - | jq .report\n"
         "meseta backtest atr_d_duals_l --bars TQQQ.csv --bars2 QQQ.csv --set ...\n"
+        "meseta backtest xbar --symbol SMH --source yahoo --start 2010-01-01 --set xbar=20\n"
         "meseta backtest xbar --bars CL.csv --allow-nonpositive --set xbar=20 --contracts 1 "
         "--point-value 1000 --tick 0.01 --roll-cost 25 --rolls monthly"
     )
@@ -59,6 +61,17 @@ def _backtest(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="See `meseta strategies`.")],
     bars: opt.Bars = None,
     bars2: opt.Bars2 = None,
+    symbol: opt.Symbol = None,
+    symbol2: opt.Symbol2 = None,
+    source: opt.Source = None,
+    interval: opt.Interval = None,
+    basis: opt.Basis = None,
+    session: opt.Session = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    fetch: opt.Fetch = None,
+    calendar: opt.Calendar = None,
+    store: opt.Store = None,
     allow_dropped: opt.AllowDropped = None,
     values: Annotated[
         list[str] | None,
@@ -101,8 +114,8 @@ def _backtest(
     html_file: opt.Html = None,
 ) -> None:
     """Trade one parameter set and show every trade."""
+    given = {name: value for name, value in locals().items() if value is not None}
     from meseta.engine import backtest
-    from meseta.pipeline._series import load_series
     from meseta.strategies import find_strategy
 
     chosen = find_strategy(strategy)
@@ -114,17 +127,7 @@ def _backtest(
         slippage=slippage,
         lot=lot,
     )
-    if bars is None:
-        raise ArgumentError("`bars` is missing; give --bars a data file, '-' or sample:nasdaq")
-    series = load_series(
-        [chosen],
-        bars,
-        bars2,
-        allow_dropped=bool(allow_dropped),
-        timezone=timezone,
-        date_order=date_order,
-        allow_nonpositive=bool(allow_nonpositive),
-    )
+    series = _load(chosen, given)
     waited = _WARMUP if warmup is None else warmup
     rows = parse_window(window, series, waited)
     contract = contract_of(
@@ -148,6 +151,22 @@ def _backtest(
         for path in (json_file, html_file):
             if path is not None:
                 typer.echo(f"Written: {path}")
+
+
+def _load(strategy: Strategy, given: dict[str, Any]) -> Bars:
+    """Load the bars that options ask for, and say where a symbol's are doubtful."""
+    from meseta.config import parse_options
+    from meseta.pipeline._series import load_series
+    from meseta.series_config import SeriesConfig
+
+    options = {name: given[name] for name in SeriesConfig.model_fields if name in given}
+    config = parse_options(SeriesConfig, options)
+    console = make_console(stderr=True)
+    with watch(console) as progress:
+        bars = load_series([strategy], config, progress)
+    for finding in bars.warnings if config.symbol or config.symbol2 else ():
+        console.print(f"Note: {finding.message}", soft_wrap=True)
+    return bars
 
 
 def parse_values(settings: list[str]) -> dict[str, float]:
@@ -280,6 +299,7 @@ def _write_page(
 ) -> None:
     import numpy as np
 
+    from meseta.bars._finding import UNREACHABLE
     from meseta.report import Span, write_backtest_page
 
     start, split, stop = made.window
@@ -303,7 +323,8 @@ def _write_page(
             }
             for side, prefix in (("in-sample", "is"), ("out-of-sample", "oos"))
         },
-        assumptions={**values, **asdict(account), **_told(contract)},
+        assumptions={"data": bars.source, **values, **asdict(account), **_told(contract)},
+        stand_in=[f.message for f in bars.warnings if f.code == UNREACHABLE],
         contracts=contract is not None and contract.quantity is not None,
         spans=(
             Span("in-sample", bars.time[start], bars.time[split - 1], "window"),

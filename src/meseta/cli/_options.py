@@ -12,6 +12,8 @@ __all__ = [
     "Axes",
     "Bars",
     "Bars2",
+    "Basis",
+    "Calendar",
     "Capital",
     "Commission",
     "ConfigFile",
@@ -19,10 +21,13 @@ __all__ = [
     "CostPerShare",
     "Csv",
     "DateOrder",
+    "End",
     "Expand",
+    "Fetch",
     "Force",
     "Grid",
     "Html",
+    "Interval",
     "Json",
     "Lot",
     "MaxCombinations",
@@ -45,9 +50,15 @@ __all__ = [
     "Sample",
     "SampleMethod",
     "Seed",
+    "Session",
     "SessionOpen",
     "Slippage",
+    "Source",
+    "Start",
+    "Store",
     "StrategyName",
+    "Symbol",
+    "Symbol2",
     "Threads",
     "Tick",
     "Timezone",
@@ -55,8 +66,8 @@ __all__ = [
     "Warmup",
 ]
 
-DATA, SEARCH, ACCOUNT = "Data", "Search", "Account and costs"
-SELECTION, OUTPUT = "Selection", "Output"
+DATA, FETCHED, SEARCH = "Data", "Data of a symbol, fetched and kept", "Search"
+ACCOUNT, SELECTION, OUTPUT = "Account and costs", "Selection", "Output"
 
 Bars = Annotated[
     str | None,
@@ -77,6 +88,111 @@ Bars2 = Annotated[
         "other: the index beside a leveraged fund. sample:nasdaq goes with "
         "--bars sample:nasdaq-3x.",
         rich_help_panel=DATA,
+    ),
+]
+Symbol = Annotated[
+    str | None,
+    typer.Option(
+        "--symbol",
+        metavar="NAME",
+        help="Market, as the source calls it, instead of --bars: SMH, @ES, ^GSPC, BTCUSDT. What "
+        "is not stored of it is fetched.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Symbol2 = Annotated[
+    str | None,
+    typer.Option(
+        "--symbol2",
+        metavar="NAME",
+        help="Second market of the same source, instead of --bars2.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="Who has it: tradestation, yahoo, binance, path/to/file.py:NAME for one of your own, "
+        "or store, which takes what is stored. When the source cannot be reached, what is stored "
+        "is used and a warning says so. Default: store.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Interval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        metavar="SIZE",
+        help="Length of the source's bars: 1m, 5m, 1h, 1d and the like. Default: 1d.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Basis = Annotated[
+    str | None,
+    typer.Option(
+        "--basis",
+        metavar="BASIS",
+        help="What prices are adjusted for: unadjusted, split, total-return, back-adjusted. "
+        "Default: the source's usual one.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Session = Annotated[
+    str | None,
+    typer.Option(
+        "--session",
+        metavar="NAME",
+        help="The source's name for trading hours other than its usual ones.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="DATE",
+        help="First day, such as 2010-01-04. Default: the earliest; a source with too much of it "
+        "asks for one.",
+        rich_help_panel=FETCHED,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        "--end",
+        metavar="DATE",
+        help="Last day, which is included. Default: the latest that is complete.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Fetch = Annotated[
+    bool | None,
+    typer.Option(
+        "--fetch/--no-fetch",
+        help="Ask the source for what is not stored, or take what is stored and leave the network "
+        "alone. Default: ask.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Calendar = Annotated[
+    str | None,
+    typer.Option(
+        "--calendar",
+        metavar="NAME",
+        help="Exchange calendar that tells which sessions should be there, such as XNYS, CMES or "
+        "24/7. Default: the source's.",
+        rich_help_panel=FETCHED,
+    ),
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        help="Where fetched data are kept. Default: data in MESETA_HOME or in your own folder.",
+        rich_help_panel=FETCHED,
     ),
 ]
 AllowDropped = Annotated[

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Display", "watch"]
 
 _STAGES = {
+    "fetch": "Fetching",
     "search": "Searching",
     "walk": "Walking forward",
     "exact": "Trading it again as one account",
@@ -78,6 +79,8 @@ class _Pace:
 
     def detail(self, at: Progress, *, brief: bool = False) -> str:
         """Say how much is done, how fast, and how long it will take."""
+        if at.stage == "fetch":
+            return _fetched(at)
         if at.total <= 1:
             return ""
         parts = [f"{count(at.done)} of {count(at.total)}"]
@@ -109,19 +112,22 @@ class _Bar:
         )
 
     def __enter__(self) -> Self:
-        self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bars.stop()
+        if self.task is not None:
+            self.bars.stop()
 
     def __call__(self, at: Progress) -> None:
+        self.bars.start()
         if at.facts.get("overall") is not None:
             self.show_whole(at)
+        # Without a total the bar shows that something is done, not how much.
+        total = at.total or None
         if self.pace.turn(at) or self.task is None:
-            self.task = self.bars.add_task(_label(at), total=at.total, detail="")
+            self.task = self.bars.add_task(_label(at), total=total, detail="")
         detail = self.pace.detail(at, brief=True)
-        self.bars.update(self.task, completed=at.done, total=at.total, detail=detail)
+        self.bars.update(self.task, completed=at.done, total=total, detail=detail)
 
     def show_whole(self, at: Progress) -> None:
         """Show the share of a project above its present member; there may be hundreds."""
@@ -151,10 +157,25 @@ class _Lines:
         due = now - self.last_time >= _LINE_SECONDS
         if at.stage in _LONG:
             due |= share - self.last_share >= _LINE_SHARE or share == 1 > self.last_share
-        if begun or due:
+        if begun or due or _is_word(at):
             self.last_time, self.last_share = now, share
-            detail = f": {100 * share:.0f} %, {self.pace.detail(at)}"
-            self.console.print(_label(at) + (" ..." if begun else detail), soft_wrap=True)
+            percent = "" if at.stage == "fetch" else f"{100 * share:.0f} %, "
+            detail = f": {percent}{self.pace.detail(at)}"
+            plain = begun and at.stage != "fetch"
+            self.console.print(_label(at) + (" ..." if plain else detail), soft_wrap=True)
+
+
+def _fetched(at: Progress) -> str:
+    """Say what is being fetched, and how much of it there is."""
+    what = str(at.facts.get("what", ""))
+    if not at.done and not at.total:
+        return what
+    return f"{what} ({count(at.done)}{f' of {count(at.total)}' if at.total else ''})"
+
+
+def _is_word(at: Progress) -> bool:
+    """Tell whether it says something instead of counting, such as that a source is waited for."""
+    return at.stage == "fetch" and not at.done and not at.total
 
 
 def _speed(rate: float) -> str:

@@ -47,7 +47,9 @@ def run_project_file(
     from meseta.cli._project_tables import show_project, show_project_plan
 
     console = make_console()
-    planned = pipeline.plan_project(pipeline.load_project(file, overrides))
+    project = pipeline.load_project(file, overrides)
+    with watch(make_console(stderr=True)) as progress:
+        planned = pipeline.plan_project(project, resume=resume, progress=progress)
     show_project_plan(console, planned, resume=resume)
     say_first_use(console)
     console.file.flush()

@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     command(app, "demo", panel=opt.SEARCH, examples=examples)(_demo)
     examples = (
         "meseta run --bars QQQ.csv --grid phase1_slim --capital 100000 --name qqq\n"
+        "meseta run --symbol SMH --source yahoo --grid phase1_slim --capital 100000\n"
         "meseta run --bars QQQ.csv --grid my_grid.yaml --phases my_phases.yaml --vault 24\n"
         "meseta run --bars QQQ.csv --strategy atr_d_ls --sample 1000000 --seed 7\n"
         "meseta run --bars TQQQ.csv --bars2 QQQ.csv --strategy atr_d_duals_l --grid ts_coarse\n"
@@ -60,6 +61,17 @@ def _run(
     config: opt.ConfigFile = None,
     bars: opt.Bars = None,
     bars2: opt.Bars2 = None,
+    symbol: opt.Symbol = None,
+    symbol2: opt.Symbol2 = None,
+    source: opt.Source = None,
+    interval: opt.Interval = None,
+    basis: opt.Basis = None,
+    session: opt.Session = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    fetch: opt.Fetch = None,
+    calendar: opt.Calendar = None,
+    store: opt.Store = None,
     allow_dropped: opt.AllowDropped = None,
     strategy: opt.StrategyName = None,
     expand: opt.Expand = None,
@@ -190,13 +202,11 @@ def _search(config: RunConfig, *, resume: bool, force: bool) -> None:
     from meseta.cli._run_tables import show_plan, show_result
 
     console = make_console()
-    # An unfinished run of bars from standard input kept them, and need not be given them again.
-    planned = None
-    if "-" not in {config.bars, config.bars2} or not resume:
-        planned = pipeline.plan(config)
-        show_plan(console, config, planned)
-        say_first_use(console)
-        console.file.flush()
+    with watch(make_console(stderr=True)) as progress:
+        planned = pipeline.plan(config, resume=resume, progress=progress)
+    show_plan(console, config, planned)
+    say_first_use(console)
+    console.file.flush()
     began = time.monotonic()
     with watch(make_console(stderr=True)) as progress:
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meseta.config import RunConfig
     from meseta.pipeline import Plan, RunResult
 
-__all__ = ["show_plan", "show_result"]
+__all__ = ["show_plan", "show_result", "source"]
 
 _GATES = {
     "is_profit": "in-sample profit",
@@ -55,6 +55,7 @@ def show_plan(console: Console, config: RunConfig, plan: Plan) -> None:
     pairs = [
         ("Strategy", _strategy(plan)),
         ("Data", _data(plan.bars)),
+        *source(plan.bars),
         *_second(plan.bars),
         ("Vault", _vault(config, plan)),
         ("Grid", _grid(plan)),
@@ -119,6 +120,13 @@ def _show_variants(console: Console, plan: Plan) -> None:
     table(console, title, heads, rows)
 
 
+def source(bars: Bars) -> Iterator[tuple[str, str]]:
+    """Say where bars come from that are fetched and kept; nothing of a file, which is named."""
+    for each, name in ((bars, "Source"), (bars.second, "Second from")):
+        if each is not None and each.source is not None and each.source.startswith("store:"):
+            yield name, each.source.removeprefix("store:")
+
+
 def _second(bars: Bars) -> Iterator[tuple[str, str]]:
     if bars.second is None or bars.alignment is None:
         return
@@ -167,7 +175,7 @@ def show_result(console: Console, result: RunResult, seconds: float) -> None:
     _show_plateaus(console, result)
     _show_comparison(console, result)
     notes = [warning for each in all_ for warning in _warnings(each, named=len(all_) > 1)]
-    for warning in notes:
+    for warning in (*_stand_ins(manifest), *notes):
         console.print(f"Note: {warning}", soft_wrap=True)
     opened = [each.manifest["vault"]["opened"] or 0 for each in all_ if each.manifest["vault"]]
     if any(opened):
@@ -186,6 +194,14 @@ def _searched(grid: dict[str, Any]) -> str:
         f"{grid['name']} searched, {_METHODS[sampled['method']]} sample with seed "
         f"{sampled['seed']}"
     )
+
+
+def _stand_ins(manifest: dict[str, Any]) -> list[str]:
+    """Return why stored bars stand in for those that a source has now, said again at the end."""
+    from meseta.bars._finding import UNREACHABLE
+
+    findings = manifest["data"]["warnings"]
+    return [each["message"] for each in findings if each["code"] == UNREACHABLE]
 
 
 def _warnings(result: RunResult, *, named: bool) -> list[str]:

@@ -38,6 +38,8 @@ def register(app: typer.Typer) -> None:
     examples = (
         "meseta walkforward --strategy xbar --bars sample:nasdaq --in 504 --out 126\n"
         "meseta walkforward --strategy atr_d_l --grid ts_coarse --bars QQQ.csv --capital 100000\n"
+        "meseta walkforward --strategy ma_cross --symbol BTCUSDT --source binance --interval 5m "
+        "--start 2022-01-01 --bar-size 4h --capital 100000 --lot 0.001\n"
         "meseta walkforward --strategy xbar --bars CL_15m.csv.gz --timezone America/New_York "
         "--allow-nonpositive --bar-size 360m --contracts 1 --point-value 1000 "
         "--cost-per-share 5 --slippage 0.01 --capital 100000\n"
@@ -61,6 +63,17 @@ def _walkforward(
     file: wf.ProjectOrConfig = None,
     bars: opt.Bars = None,
     bars2: opt.Bars2 = None,
+    symbol: opt.Symbol = None,
+    symbol2: opt.Symbol2 = None,
+    source: opt.Source = None,
+    interval: opt.Interval = None,
+    basis: opt.Basis = None,
+    session: opt.Session = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    fetch: opt.Fetch = None,
+    calendar: opt.Calendar = None,
+    store: opt.Store = None,
     allow_dropped: opt.AllowDropped = None,
     bar_size: wf.BarSize = None,
     session_open: wf.SessionOpen = None,
@@ -134,7 +147,8 @@ def _walk(config: WalkForwardConfig, *, resume: bool, force: bool) -> None:
     from meseta.cli._walkforward_tables import show_plan, show_result
 
     console = make_console()
-    planned = pipeline.plan_walkforward(config)
+    with watch(make_console(stderr=True)) as progress:
+        planned = pipeline.plan_walkforward(config, resume=resume, progress=progress)
     show_plan(console, planned)
     say_first_use(console)
     console.file.flush()

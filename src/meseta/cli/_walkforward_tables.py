@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meseta.cli._console import count, day, duration, facts, money, number, share, table
+from meseta.cli._run_tables import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ def show_plan(console: Console, plan: WalkForwardPlan) -> None:
     pairs = [
         ("Strategy", f"{plan.strategy.name}, {plan.strategy.summary}"),
         ("Data", _data(plan)),
+        *source(plan.bars),
         ("Size", _sized(plan)),
         ("Windows", f"{len(windows.windows)} {how}, {lengths}" + _purge(plan)),
         ("Out-of-sample", f"{day(plan.bars.time[windows.windows[0].out_start])} to the end"),

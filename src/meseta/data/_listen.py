@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Listener", "Step", "silent"]
+    Listener: TypeAlias = Callable[["Step"], None]
+
+__all__ = ["Step", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,3 @@ class Step:
 
 def silent(step: Step) -> None:
     """Tell nobody."""
-
-
-if TYPE_CHECKING:
-    Listener = Callable[[Step], None]

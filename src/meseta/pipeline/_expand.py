@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from meseta.config import RunConfig
 from meseta.errors import ArgumentError
+from meseta.pipeline._series import data_name, file_name
 from meseta.strategies import Grid, find_separable, grid_names, load_grid
 
 if TYPE_CHECKING:
     from meseta.strategies import SeparableStrategy as Strategy
 
-__all__ = ["Variant", "file_name", "fitting_axes", "run_name", "variants_of"]
+__all__ = ["Variant", "fitting_axes", "run_name", "variants_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,9 @@ def run_name(config: RunConfig) -> str:
     """Return the run's folder name: as asked, or strategy, data and grid."""
     if config.name:
         return config.name
-    data = Path(config.bars.replace("sample:", "")).name.split(".")[0] or "stdin"
     grid = config.grid if isinstance(config.grid, str) else "grid"
     name = find_separable(config.strategy).name
-    return file_name(f"{name}-{data}-{Path(grid).stem}".replace("-.", "-"))
-
-
-def file_name(text: str) -> str:
-    """Return `text` with everything replaced that a folder's name should not have."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+    return file_name(f"{name}-{data_name(config)}-{Path(grid).stem}".replace("-.", "-"))
 
 
 def variants_of(config: RunConfig, strategy: Strategy, grid: Grid) -> tuple[Variant, ...]:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from meseta.pipeline._series import asked_of
 from meseta.search import thread_count
 
 if TYPE_CHECKING:
     from meseta.bars import Bars
     from meseta.config import RunConfig
     from meseta.pipeline._plan import Plan
+    from meseta.series_config import SeriesConfig
     from meseta.walkforward import Phase
 
 __all__ = ["begin_manifest", "data_of", "environment_of", "now", "time_of"]
@@ -28,7 +30,7 @@ def begin_manifest(planned: Plan, command: str) -> dict[str, Any]:
         "created": now(),
         "command": command,
         "config": config.model_dump(mode="json"),
-        "data": data_of(planned.bars),
+        "data": data_of(planned.bars, config),
         "strategy": planned.strategy.name,
         "shorts": planned.strategy.shorts,
         "grid": _grid(planned),
@@ -50,11 +52,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def data_of(bars: Bars) -> dict[str, Any]:
-    """Return what is known of a series."""
+def data_of(bars: Bars, config: SeriesConfig) -> dict[str, Any]:
+    """Return what is known of a series, and what was asked of its source."""
     return {
         "name": bars.name,
         "source": bars.source,
+        "asked": asked_of(config, config.symbol),
         "fingerprint": bars.fingerprint,
         "rows": len(bars),
         "first": time_of(bars, 0),
@@ -63,18 +66,19 @@ def data_of(bars: Bars) -> dict[str, Any]:
         "timezone": bars.timezone,
         "stamp": bars.stamp,
         "allow_nonpositive": bars.allow_nonpositive,
-        "second": _second(bars),
+        "second": _second(bars, config),
         "warnings": [asdict(finding) for finding in bars.warnings],
     }
 
 
-def _second(bars: Bars) -> dict[str, Any] | None:
+def _second(bars: Bars, config: SeriesConfig) -> dict[str, Any] | None:
     second, alignment = bars.second, bars.alignment
     if second is None or alignment is None:
         return None
     return {
         "name": second.name,
         "source": second.source,
+        "asked": asked_of(config, config.symbol2),
         "fingerprint": second.fingerprint,
         "rows": len(second),
         "bar_size": second.bar_size,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meseta.engine import Window
 from meseta.errors import ArgumentError
-from meseta.pipeline._expand import variants_of
-from meseta.pipeline._series import load_series
+from meseta.pipeline._expand import run_name, variants_of
+from meseta.pipeline._series import kept_if_alike, load_series
+from meseta.runs import RunFolder
 from meseta.search import Problem, levels_for, thread_count
 from meseta.selection import Gates
 from meseta.strategies import find_separable, load_grid, sample_grid
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     from meseta._types import IntArray
     from meseta.bars import Bars
     from meseta.config import RunConfig
+    from meseta.pipeline._progress import Listener
     from meseta.strategies import Grid, SeparableStrategy
 
-__all__ = ["Plan", "Sample", "plan", "plan_on", "plan_one"]
+__all__ = ["Plan", "Sample", "plan", "plan_one"]
 
 # Combinations x phases per second and thread for phases of 1,260 daily bars, without and with
 # shorts. The first was measured with benchmarks/search.py on two cores of a 2.6 GHz EPYC;
@@ -131,8 +134,17 @@ class Plan:
         return replace(vault, second=None, alignment=None)
 
 
-def plan(config: RunConfig) -> Plan:
+def plan(config: RunConfig, *, resume: bool = False, progress: Listener | None = None) -> Plan:
     """Check a configuration against its data and estimate the run.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    resume
+        Take the bars that an unfinished run kept where its source may have others by now.
+    progress
+        Is told of fetching, or None.
 
     Raises
     ------
@@ -140,28 +152,20 @@ def plan(config: RunConfig) -> Plan:
         An option breaks a rule, or a grid has more combinations than allowed.
     DataError
         The data cannot be used, or are too short.
+    SourceError
+        A source does not answer, and nothing that is stored can stand in.
     """
     strategy = find_separable(config.strategy)
     grid = load_grid(config.grid, strategy.parameters)
     # Before the data are read, which may take a while.
     _require_usable(config, grid)
     variants = variants_of(config, strategy, grid)
-    bars = load_series(
-        [strategy, *(variant.strategy for variant in variants)],
-        config.bars,
-        config.bars2,
-        allow_dropped=config.allow_dropped,
-        timezone=config.timezone,
-        date_order=config.date_order,
-        allow_nonpositive=config.allow_nonpositive,
-    )
-    return plan_on(config, bars, grid)
-
-
-def plan_on(config: RunConfig, bars: Bars, grid: Grid) -> Plan:
-    """Plan a run and its variants on bars that are already loaded."""
+    folder = RunFolder(Path(config.out) / run_name(config))
+    bars = kept_if_alike(folder, config) if resume else None
+    if bars is None:
+        used = [strategy, *(variant.strategy for variant in variants)]
+        bars = load_series(used, config, progress)
     main = plan_one(config, bars, grid)
-    variants = variants_of(config, main.strategy, grid)
     plans = tuple(plan_one(v.config, bars, v.grid, notes=v.notes) for v in variants)
     return replace(main, variants=plans)
 

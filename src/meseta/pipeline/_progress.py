@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Listener", "Progress"]
+    from meseta.data import Step
+
+__all__ = ["Listener", "Progress", "steps_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +20,16 @@ class Progress:
     Parameters
     ----------
     stage
-        `search`, `score`, `plateaus`, `finalists` or `report`; at the end of a run with
+        `fetch`, `search`, `score`, `plateaus`, `finalists` or `report`; at the end of a run with
         variants `comparison`.
     done, total
-        Combinations in the search, steps elsewhere.
+        Combinations in the search, steps elsewhere; `total` is 0 where nobody knows.
     facts
-        What else is known: `survivors`, combinations so far that are valid in enough phases.
+        What else is known: `survivors`, combinations so far that are valid in enough phases;
+        `what` is being fetched, or waited for.
     part
         Which of several variants is at work: ``"atr_d_l (2 of 2)"``; empty where there is one.
+        The symbol that is fetched.
     """
 
     stage: str
@@ -36,3 +40,13 @@ class Progress:
 
 
 Listener: TypeAlias = "Callable[[Progress], None]"
+
+
+def steps_of(listener: Listener | None, symbol: str) -> Callable[[Step], None]:
+    """Return what tells a run's listener of the steps in which a symbol is fetched."""
+
+    def tell(step: Step) -> None:
+        if listener is not None:
+            listener(Progress("fetch", step.done, step.total, {"what": step.what}, symbol))
+
+    return tell

@@ -15,8 +15,15 @@ from meseta.errors import MesetaError, RunError
 from meseta.pipeline._manifest import data_of, environment_of, now
 from meseta.pipeline._progress import Progress
 from meseta.pipeline._project_results import results_table, share_out, verdict_of
-from meseta.pipeline._walkforward import _FREE, _loaded, plan_walkforward, walk_forward
+from meseta.pipeline._series import load_series
+from meseta.pipeline._walkforward import (
+    changes_of,
+    kept_plan,
+    plan_walkforward,
+    walk_forward,
+)
 from meseta.runs import RunFolder
+from meseta.series_config import SeriesConfig
 from meseta.strategies import find_strategy
 
 if TYPE_CHECKING:
@@ -116,47 +123,66 @@ class ProjectResult:
         return [each for each in self.manifest["members"] if each["status"] != "finished"]
 
 
-def plan_project(project: Project) -> ProjectPlan:
+def plan_project(
+    project: Project, *, resume: bool = False, progress: Listener | None = None
+) -> ProjectPlan:
     """Check every member against its data; one that cannot be done is told, not raised.
 
     Each symbol's series is loaded once, and resampled for each bar size.
+
+    Parameters
+    ----------
+    project
+        What to do.
+    resume
+        Plan a member that was begun on the bars that it kept, where it is asked for the same and
+        its source may have others by now.
+    progress
+        Is told of fetching, or None.
     """
-    series = _Series()
-    return ProjectPlan(project, tuple(_planned(each, series) for each in project.members))
+    series = _Series(progress)
+    made = (_planned(each, series, resume=resume) for each in project.members)
+    return ProjectPlan(project, tuple(made))
 
 
 class _Series:
     """The series that was loaded last; members of a symbol follow each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Listener | None) -> None:
+        self.progress = progress
         self.key: tuple[object, ...] = ()
         self.bars: Bars | MesetaError | None = None
 
     def of(self, member: Member) -> Bars:
         config = member.config
-        key = tuple(getattr(config, name) for name in (
-            "bars", "bars2", "allow_dropped", "timezone", "date_order", "allow_nonpositive",
-        ))  # fmt: skip
+        key = tuple(getattr(config, name) for name in SeriesConfig.model_fields)
         if key != self.key:
-            self.key, self.bars = key, _loaded_or_why(config)
+            self.key, self.bars = key, self.loaded_or_why(config)
         if self.bars is None or isinstance(self.bars, MesetaError):
-            raise self.bars or RunError(f"{config.bars} could not be loaded")
+            raise self.bars or RunError(f"{config.bars or config.symbol} could not be loaded")
         return replace(self.bars, name=member.symbol)
 
+    def loaded_or_why(self, config: WalkForwardConfig) -> Bars | MesetaError:
+        try:
+            return load_series([find_strategy(config.strategy)], config, self.progress)
+        except MesetaError as error:
+            return error
 
-def _loaded_or_why(config: WalkForwardConfig) -> Bars | MesetaError:
-    try:
-        return _loaded(config, find_strategy(config.strategy))
-    except MesetaError as error:
-        return error
 
-
-def _planned(member: Member, series: _Series) -> PlannedMember:
+def _planned(member: Member, series: _Series, *, resume: bool) -> PlannedMember:
     def work() -> WalkForwardPlan:
-        return plan_walkforward(member.config, series.of(member))
+        kept = _kept(member) if resume else None
+        return kept or plan_walkforward(member.config, series.of(member))
 
     plan, failure = _tried(work)
     return PlannedMember(member, plan, failure)
+
+
+def _kept(member: Member) -> WalkForwardPlan | None:
+    try:
+        return kept_plan(member.config)
+    except (RunError, KeyError, TypeError):
+        return None  # what it kept is damaged, so it is run again
 
 
 def _tried(work: Callable[[], Any]) -> tuple[Any, Failure | None]:
@@ -194,7 +220,8 @@ def run_project(
         The command line, for the manifests.
     resume
         Go on with a project that was begun: members that are finished with the same options and
-        data stay, unfinished ones continue, others are run again.
+        data stay, unfinished ones continue, others are run again. Bars of a symbol that came
+        since are no other data: those that a member kept count.
     force
         Begin anew where the project exists.
     progress
@@ -214,7 +241,7 @@ def run_project(
     folder = RunFolder(project.folder)
     _require_free(project, folder, resume=resume, force=force)
     with folder.locked():
-        planned = planned or plan_project(project)
+        planned = planned or plan_project(project, resume=resume, progress=progress)
         _clear(project, folder, force=force)
         return _Work(planned, folder, progress, threads).run(command)
 
@@ -396,17 +423,6 @@ def _state(folder: RunFolder, manifest: dict[str, Any], plan: WalkForwardPlan) -
     return "kept" if same and whole else "again"
 
 
-def changes_of(manifest: dict[str, Any], plan: WalkForwardPlan) -> list[str]:
-    """Name what differs between a walk-forward that was begun and one that is planned."""
-    before, new = manifest["config"], plan.config.model_dump(mode="json")
-    other = [name for name in new if name not in _FREE and before.get(name) != new[name]]
-    if manifest["data"]["fingerprint"] != plan.bars.fingerprint:
-        other.append("the data")
-    if manifest["strategy"]["source"] != plan.strategy.source:
-        other.append("the strategy's file")
-    return other
-
-
 def _begin(planned: ProjectPlan, command: str, threads: int | None) -> dict[str, Any]:
     """Return the manifest of a project that is about to begin."""
     project = planned.project
@@ -440,7 +456,7 @@ def _entry(each: PlannedMember) -> dict[str, Any]:
         "trace": None,
         "seconds": None,
         "config": member.config.model_dump(mode="json"),
-        "data": None if plan is None else data_of(plan.bars),
+        "data": None if plan is None else data_of(plan.bars, plan.config),
     }
 
 

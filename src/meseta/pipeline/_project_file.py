@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta._near import did_you_mean
+from meseta._paths import located
 from meseta._yaml import read_yaml
 from meseta.bars._resample import _parse as parse_size
 from meseta.config import parse_options
 from meseta.errors import ArgumentError
+from meseta.series_config import unused
 from meseta.strategies import find_strategy
 from meseta.walkforward import find_fitness
 from meseta.walkforward_config import WalkForwardConfig
@@ -30,7 +32,6 @@ _KEYS = ("name", "symbols", "bar_sizes", "strategies", "options", "risk")
 _MARKS = {"symbols", "bar_sizes", "strategies"}
 _RISK = 0.10
 _PART = re.compile(r"[^\s./\\:][^/\\:\x00-\x1f]*")
-_IN_FILE = re.compile(r".+\.py(:.*)?")
 _Options = dict[str, Any]
 
 # Options that have another place, and which.
@@ -41,12 +42,13 @@ _ELSEWHERE = {
 _ONCE = {"out": "give it under `options`", "threads": "give it under `options`"}
 _SYMBOL = "give it to each of the `symbols`"
 _STRATEGY = "list it under `strategies`"
+_MARKETS = ("bars", "bars2", "symbol", "symbol2")
 _BARRED = {
-    "options": _ELSEWHERE | {"bars": _SYMBOL, "strategy": _STRATEGY},
-    "strategies": _ELSEWHERE | _ONCE | {"bars": _SYMBOL, "bars2": _SYMBOL},
+    "options": _ELSEWHERE | {"bars": _SYMBOL, "symbol": _SYMBOL, "strategy": _STRATEGY},
+    "strategies": _ELSEWHERE | _ONCE | dict.fromkeys(_MARKETS, _SYMBOL),
     "symbols": _ELSEWHERE | _ONCE | {"strategy": _STRATEGY},
 }
-_FIXED = ("bars", "bars2", "bar_size", "strategy")
+_FIXED = (*_MARKETS, "bar_size", "strategy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ def load_project(path: str | Path, overrides: Mapping[str, Any] | None = None) -
     """Read a project file.
 
     Options of a member are those of `options`, over them its strategy's, over them its symbol's,
-    over them `overrides`; `criteria` are merged one by one. Paths count from the file's folder,
-    those of `overrides` from the present one.
+    over them `overrides`; `criteria` are merged one by one. Those about symbols that are fetched
+    do not touch members of data files, and the other way round. Paths count from the file's
+    folder, those of `overrides` from the present one.
 
     Parameters
     ----------
@@ -229,17 +232,21 @@ class _Reader:
             raise ArgumentError(f"`{where}` must map options to values, got {value!r}")
         for option in value:
             _require_option(where, option, _BARRED[kind])
-        return {option: _located(self.folder, option, each) for option, each in value.items()}
+        return {option: located(self.folder, option, each) for option, each in value.items()}
 
     def symbols_of(self, given: object) -> dict[str, tuple[_Options, list[str]]]:
-        rule = "a data file, or to options with `bars`, such as `QQQ: QQQ.csv`"
+        rule = (
+            "a data file, or to options with `bars` or `symbol`, such as `QQQ: QQQ.csv` or "
+            "`SMH: {symbol: SMH, source: yahoo}`"
+        )
         symbols = {}
         for name, value in _named("symbols", given, rule).items():
             where = f"symbols.{name}"
             options = dict(value) if isinstance(value, dict) else {"bars": value}
             sizes = options.pop("bar_sizes", None)
-            if not isinstance(options.get("bars"), str) or not options["bars"]:
+            if not any(_is_named(options.get(market)) for market in ("bars", "symbol")):
                 raise ArgumentError(f"`{where}` must be {rule}, got {value!r}")
+            _require_used(where, options)
             own = [] if sizes is None else _sizes(f"{where}.bar_sizes", sizes)
             symbols[name] = (self.section(where, "symbols", options), own)
         return symbols
@@ -268,10 +275,27 @@ def _allowed(overrides: _Options) -> _Options:
     return overrides
 
 
+def _is_named(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _require_used(where: str, options: _Options) -> None:
+    """Refuse in a symbol's own options what means nothing for it."""
+    for option in unused(options):
+        if option in options:
+            other = "`symbol`" if "bars" in options else "`bars`"
+            raise ArgumentError(
+                f"`{where}` must not have `{option}`, which is for one with {other}; "
+                f"got {options[option]!r}"
+            )
+
+
 def _checked(options: _Options) -> WalkForwardConfig:
     """Return a member's configuration; a second symbol is for those that read one."""
     if not find_strategy(options["strategy"]).second:
-        options.pop("bars2", None)
+        options = {k: v for k, v in options.items() if k not in {"bars2", "symbol2"}}
+    idle = unused(options)
+    options = {name: value for name, value in options.items() if name not in idle}
     config = parse_options(WalkForwardConfig, options)
     find_fitness(config.fitness)
     return config
@@ -376,20 +400,3 @@ def _positive(where: str, value: object) -> float:
     if not number or not 0 < value < math.inf:  # type: ignore[operator]
         raise ArgumentError(f"`{where}` must be a positive number, got {value!r}")
     return float(value)  # type: ignore[arg-type]
-
-
-def _located(folder: Path, option: str, value: Any) -> Any:
-    """Let the paths in a project file count from its folder."""
-    if not isinstance(value, str) or not value:
-        return value
-    data = value != "-" and not value.startswith("sample:")
-    in_file = _IN_FILE.fullmatch(value) is not None
-    is_path = {
-        "bars": data,
-        "bars2": data,
-        "grid": value.endswith((".yaml", ".yml")),
-        "out": True,
-        "strategy": in_file,
-        "fitness": in_file,
-    }
-    return str(folder / Path(value).expanduser()) if is_path.get(option) else value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meseta.errors import RunError
 from meseta.pipeline._expand import fitting_axes, run_name
 from meseta.pipeline._job import Job, RunResult, identity_of
-from meseta.pipeline._plan import Plan, plan, plan_on, plan_one
+from meseta.pipeline._plan import Plan, plan, plan_one
 from meseta.pipeline._progress import Progress
 from meseta.pipeline._series import kept_series
 from meseta.runs import RunFolder
@@ -49,7 +49,8 @@ def run(
         The command line, for the manifest.
     resume
         Continue an unfinished run: tiles that are whole and of the same search are used, and
-        variants that are finished are not run again.
+        variants that are finished are not run again. Bars of a symbol or of standard input are
+        those that it kept.
     force
         Begin anew where a run exists.
     progress
@@ -62,8 +63,8 @@ def run(
 
     Raises
     ------
-    ArgumentError, DataError
-        The configuration or the data cannot be used; nothing was written.
+    ArgumentError, DataError, SourceError
+        The configuration or the data cannot be used, or got; nothing was written.
     RunError
         A run is in the way, the folder cannot be written, or what is to be resumed differs.
     KeyboardInterrupt
@@ -71,7 +72,7 @@ def run(
     """
     folder = RunFolder(Path(config.out) / run_name(config))
     folder.require_free(resume=resume, force=force)
-    planned = planned or _planned(config, folder, resume=resume)
+    planned = planned or plan(config, resume=resume, progress=progress)
     with folder.locked():
         jobs = _jobs(planned, folder, progress)
         if resume and folder.exists():
@@ -128,14 +129,6 @@ def rescore(
         _list_variants(jobs, lambda _job: "rescoring")
         known = {id(job): old for job, old in zip(jobs, olds, strict=True)}
         return _work(jobs, lambda job: job.rescore(known[id(job)], command), progress)
-
-
-def _planned(config: RunConfig, folder: RunFolder, *, resume: bool) -> Plan:
-    """Plan from the source, or for standard input from the copy that an unfinished run kept."""
-    if resume and "-" in {config.bars, config.bars2} and folder.exists():
-        old = folder.manifest()
-        return plan_on(config, kept_series(folder, old), _grid_of(old))
-    return plan(config)
 
 
 def _jobs(planned: Plan, folder: RunFolder, progress: Listener | None) -> list[Job]:

@@ -15,7 +15,7 @@ from meseta.engine._terms import require_sizes
 from meseta.errors import RunError
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
 from meseta.pipeline._progress import Progress
-from meseta.pipeline._series import load_series
+from meseta.pipeline._series import data_name, kept_if_alike, load_series
 from meseta.runs import RunFolder
 from meseta.search import thread_count
 from meseta.strategies import SeparableStrategy, find_strategy, load_grid, sample_grid
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = [
     "WalkForwardPlan",
     "WalkForwardResult",
+    "changes_of",
+    "kept_plan",
     "plan_walkforward",
     "rescore_matrix",
     "walk_forward",
@@ -51,7 +53,7 @@ _GROWN = (
     "favour them"
 )
 # Options that do not change what is found.
-_FREE = {"threads", "report", "out", "name", "max_combinations"}
+_FREE = {"threads", "report", "out", "name", "max_combinations", "fetch", "store"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +133,19 @@ def walkforward_name(config: WalkForwardConfig) -> str:
     """Return the name of the run's folder."""
     if config.name:
         return config.name
-    bars = config.bars
-    data = "stdin" if bars == "-" else bars.replace("sample:", "").replace("\\", "/")
-    stem = data.rsplit("/", 1)[-1].split(".")[0]
     size = f"-{config.bar_size}" if config.bar_size else ""
     lengths = f"{config.in_sample}-{config.out_of_sample}"
-    return f"walkforward-{find_strategy(config.strategy).name}-{stem}{size}-{lengths}"
+    name = find_strategy(config.strategy).name
+    return f"walkforward-{name}-{data_name(config)}{size}-{lengths}"
 
 
-def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> WalkForwardPlan:
+def plan_walkforward(
+    config: WalkForwardConfig,
+    bars: Bars | None = None,
+    *,
+    resume: bool = False,
+    progress: Listener | None = None,
+) -> WalkForwardPlan:
     """Check a configuration against its data.
 
     Parameters
@@ -148,6 +154,10 @@ def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> Wal
         What to do.
     bars
         The series in its finest bars, where it was loaded before.
+    resume
+        Take the bars that an unfinished run kept where its source may have others by now.
+    progress
+        Is told of fetching, or None.
 
     Raises
     ------
@@ -155,7 +165,37 @@ def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> Wal
         An option breaks a rule, or a grid has more combinations than allowed.
     DataError
         The data cannot be used, or are too short for the windows.
+    SourceError
+        A source does not answer, and nothing that is stored can stand in.
     """
+    kept = kept_plan(config) if resume else None
+    return kept or _plan(
+        config,
+        lambda used: _sized(config, bars or load_series([used], config, progress)),
+    )
+
+
+def kept_plan(config: WalkForwardConfig) -> WalkForwardPlan | None:
+    """Plan a walk-forward that was begun on the bars that it kept.
+
+    None where nothing was begun, where other options or data were asked for, or where the data
+    are read again anyway; see `meseta.pipeline._series.kept_if_alike`.
+
+    Raises
+    ------
+    RunError
+        What was kept is damaged.
+    """
+    folder = RunFolder(Path(config.out) / walkforward_name(config))
+    kept = kept_if_alike(folder, config)
+    if kept is None:
+        return None
+    planned = _plan(config, lambda _used: kept)
+    return None if changes_of(folder.manifest(), planned) else planned
+
+
+def _plan(config: WalkForwardConfig, series_for: Callable[[Strategy], Bars]) -> WalkForwardPlan:
+    """Plan on a series that is asked for when the options have been checked."""
     strategy = find_strategy(config.strategy)
     grid = load_grid(config.grid, strategy.parameters)
     flats = None
@@ -164,7 +204,7 @@ def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> Wal
     else:
         grid.require_at_most(config.max_combinations)
     find_fitness(config.fitness)
-    series = _sized(config, bars or _loaded(config, strategy))
+    series = series_for(strategy)
     strategy.require(series)
     contract = config.contract(series)
     require_sizes(series, contract)
@@ -177,18 +217,6 @@ def plan_walkforward(config: WalkForwardConfig, bars: Bars | None = None) -> Wal
         flats=flats,
         windows=_planned(config, series, config.spec),
         cells=_cells(config, series),
-    )
-
-
-def _loaded(config: WalkForwardConfig, strategy: Strategy) -> Bars:
-    return load_series(
-        [strategy],
-        config.bars,
-        config.bars2,
-        allow_dropped=config.allow_dropped,
-        timezone=config.timezone,
-        date_order=config.date_order,
-        allow_nonpositive=config.allow_nonpositive,
     )
 
 
@@ -239,7 +267,8 @@ def walk_forward(
     command
         The command line, for the manifest.
     resume
-        Continue an unfinished run; what is whole and of the same search is used.
+        Continue an unfinished run; what is whole and of the same search is used. Bars of a symbol
+        or of standard input are those that it kept.
     force
         Begin anew where a run exists.
     progress
@@ -247,8 +276,8 @@ def walk_forward(
 
     Raises
     ------
-    ArgumentError, DataError
-        The configuration or the data cannot be used; nothing was written.
+    ArgumentError, DataError, SourceError
+        The configuration or the data cannot be used, or got; nothing was written.
     RunError
         A run is in the way, the folder cannot be written, or what is to be resumed differs.
     KeyboardInterrupt
@@ -256,7 +285,7 @@ def walk_forward(
     """
     folder = RunFolder(Path(config.out) / walkforward_name(config))
     folder.require_free(resume=resume, force=force)
-    planned = planned or plan_walkforward(config)
+    planned = planned or plan_walkforward(config, resume=resume, progress=progress)
     with folder.locked():
         if resume and folder.exists():
             _require_same(folder, planned)
@@ -269,18 +298,23 @@ def _require_same(folder: RunFolder, planned: WalkForwardPlan) -> None:
     old = folder.manifest()
     if old.get("kind") != "walkforward":
         raise RunError(f"{folder.path} holds no walk-forward; choose another --name")
-    new = planned.config.model_dump(mode="json")
-    before = old.get("config", {})
-    other = [n for n in new if n not in _FREE and before.get(n) != new[n]]
-    if old["data"]["fingerprint"] != planned.bars.fingerprint:
-        other.append("the data")
-    if old["strategy"]["source"] != planned.strategy.source:
-        other.append("the strategy's file")
+    other = changes_of(old, planned)
     if other:
         raise RunError(
             f"{folder.path} was begun with other options ({', '.join(other)}); continue with "
             "those of its manifest, or begin anew with --force"
         )
+
+
+def changes_of(manifest: dict[str, Any], plan: WalkForwardPlan) -> list[str]:
+    """Name what differs between a walk-forward that was begun and one that is planned."""
+    before, new = manifest["config"], plan.config.model_dump(mode="json")
+    other = [name for name in new if name not in _FREE and before.get(name) != new[name]]
+    if manifest["data"]["fingerprint"] != plan.bars.fingerprint:
+        other.append("the data")
+    if manifest["strategy"]["source"] != plan.strategy.source:
+        other.append("the strategy's file")
+    return other
 
 
 class _Work:
@@ -296,8 +330,9 @@ class _Work:
     def run(self, command: str) -> WalkForwardResult:
         began = time.monotonic()
         self.manifest = _begin(self.plan, command)
-        self.folder.write_manifest(self.manifest)
+        # A folder with a manifest is a run that can be continued, so its bars come first.
         self.folder.write_bars(self.plan.bars)
+        self.folder.write_manifest(self.manifest)
         made = walk(
             self.plan.request(),
             threads=thread_count(self.plan.config.threads),
@@ -384,7 +419,8 @@ def _begin(plan: WalkForwardPlan, command: str) -> dict[str, Any]:
             "source": strategy.source,
             "shorts": strategy.shorts,
         },
-        "data": data_of(bars) | {"stubs": 0 if bars.stubs is None else int(bars.stubs.sum())},
+        "data": data_of(bars, config)
+        | {"stubs": 0 if bars.stubs is None else int(bars.stubs.sum())},
         "account": asdict(config.account),
         "contract": asdict(plan.contract) | {"rolls": [str(day) for day in plan.contract.rolls]},
         "grid": {

@@ -51,6 +51,7 @@ def write_backtest_page(
     assumptions: Mapping[str, Any],
     spans: Sequence[Span] = (),
     contracts: bool = False,
+    stand_in: Sequence[str] = (),
 ) -> Path:
     """Write one self-contained HTML page about one back-test.
 
@@ -79,6 +80,8 @@ def write_backtest_page(
         Windows to shade and to draw below the chart.
     contracts
         Whether a fixed number of contracts was traded; the page then says what that leaves out.
+    stand_in
+        Why stored bars stand in for those of a source; said at the top.
 
     Returns
     -------
@@ -106,6 +109,7 @@ def write_backtest_page(
         kinds=sorted({span.kind for span in spans}),
         table=_table(report),
         made_up=_invented(title, assumptions),
+        stand_in=stand_in,
         shorts=sells_short(trades),
         short_costs=None if contracts else SHORT_COSTS,
         contract_costs=CONTRACT_COSTS if contracts else None,

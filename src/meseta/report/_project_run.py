@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meseta.errors import RunError
+from meseta.report._record import Data  # noqa: TC001 - pydantic reads annotations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ class Entry(_Model):
     strategy: str
     status: str = "unknown"
     error: str | None = None
+    data: Data | None = None
 
     @property
     def label(self) -> str:

@@ -96,6 +96,7 @@ def doubts(project: Project) -> list[Doubt]:
     found = [
         _unfinished(project),
         _failures(project),
+        _stand_ins(project),
         _choosing(project),
         _picking(project),
         _deviating(project),
@@ -124,6 +125,15 @@ def _failures(project: Project) -> Doubt | None:
         f"{text} not in any number here; the reasons stand under Failed.",
         strong=2 * len(failed) > len(project.manifest.members),
     )
+
+
+def _stand_ins(project: Project) -> Doubt | None:
+    """Say which symbols were not got from their source, each with its reasons once."""
+    data = [(each.symbol, each.data) for each in project.manifest.members if each.data]
+    said = dict.fromkeys(f"{name}: {text}" for name, found in data for text in found.stand_in)
+    if not said:
+        return None
+    return Doubt("Stored bars stand in for a source’s.", " ".join(said))
 
 
 def _choosing(project: Project) -> Doubt | None:

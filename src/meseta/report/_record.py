@@ -13,12 +13,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from meseta.bars._finding import UNREACHABLE
 from meseta.errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Data", "Grid", "Model", "Record", "filled", "parse", "parse_manifest", "scan"]
+__all__ = [
+    "Asked",
+    "Data",
+    "Grid",
+    "Model",
+    "Record",
+    "filled",
+    "parse",
+    "parse_manifest",
+    "scan",
+]
 
 
 class Model(BaseModel):
@@ -50,11 +61,25 @@ class Alignment(Model):
         return dropped / (self.bars + dropped) if self.bars + dropped else None
 
 
+class Asked(Model):
+    """What a source was asked for; `fetch` is false where only stored bars were to be used."""
+
+    symbol: str = "unnamed symbol"
+    source: str | None = None
+    interval: str | None = None
+    basis: str | None = None
+    session: str | None = None
+    start: str | None = None
+    end: str | None = None
+    fetch: bool | None = None
+
+
 class Second(Model):
     """The second symbol, which the strategy reads and does not trade."""
 
     name: str = "unnamed data"
     source: str | None = None
+    asked: Asked | None = None
     alignment: Alignment | None = None
 
     @field_validator("alignment", mode="before")
@@ -74,6 +99,7 @@ class Data(Model):
 
     name: str = "unnamed data"
     source: str | None = None
+    asked: Asked | None = None
     fingerprint: str | None = None
     rows: int | None = None
     first: str | None = None
@@ -83,6 +109,11 @@ class Data(Model):
     stubs: int | None = None
     second: Second | None = None
     warnings: list[Finding] = Field(default_factory=list)
+
+    @property
+    def stand_in(self) -> list[str]:
+        """Why stored bars stand in for those of a source that could not be reached."""
+        return [found.message for found in self.warnings if found.code == UNREACHABLE]
 
 
 class Sampled(Model):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meseta.report._figures import Figures
-    from meseta.report._record import Record
+    from meseta.report._record import Asked, Record
     from meseta.report._run import Manifest, Run
 
 __all__ = [
@@ -135,12 +135,13 @@ def invented(manifest: Record) -> list[str] | None:
 def data_facts(manifest: Record) -> list[tuple[str, str]]:
     """List the name and value of everything about the data."""
     data, second = manifest.data, manifest.data.second
-    facts = [("Data", data.name), ("Source", data.source or "not recorded")]
+    facts = [("Data", data.name), ("Source", data.source or "not recorded"), *_asked(data.asked)]
     if second is not None:
         mine, its = second.dropped
         facts += [
             ("Second symbol", second.name),
             ("Its source", second.source or "not recorded"),
+            *_asked(second.asked),
             (f"Bars dropped of {data.name}", share(mine, 2)),
             (f"Bars dropped of {second.name}", share(its, 2)),
         ]
@@ -151,6 +152,23 @@ def data_facts(manifest: Record) -> list[tuple[str, str]]:
         ("First bar", moment(data.first)),
         ("Last bar", moment(data.last)),
     ]
+
+
+def _asked(asked: Asked | None) -> list[tuple[str, str]]:
+    """Say what a source was asked for; nothing of a file."""
+    if asked is None:
+        return []
+    parts = (asked.symbol, asked.interval, asked.basis, asked.session)
+    what = " ".join(part for part in parts if part)
+    span = f"{asked.start or 'the earliest'} to {asked.end or 'the latest'}"
+    return [("Asked for", f"{what}, {span}, {_from(asked)}")]
+
+
+def _from(asked: Asked) -> str:
+    if asked.fetch:
+        return f"from {asked.source}"
+    of = "" if asked.source == "store" else f" of {asked.source}, which was not asked"
+    return f"from what is stored{of}"
 
 
 def account_facts(manifest: Record, capital: str = "Capital per phase") -> list[tuple[str, str]]:
