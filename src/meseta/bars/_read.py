@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from meseta.bars._bars import Stamp
     from meseta.bars._finding import Finding
     from meseta.bars._layout import Layout
+    from meseta.bars._sources import Source
     from meseta.bars._text import Table
     from meseta.bars._times import DateOrder, Moments
 
-__all__ = ["Options", "read"]
+__all__ = ["Options", "read", "read_opened"]
 
 NEW_YORK = "America/New_York"
 TIMES = ("moment", "clock")
@@ -59,7 +60,17 @@ def read(source: Any, options: Options) -> tuple[Columns, Label]:
     DataError
         The source cannot be opened, or its columns or dates cannot be told apart.
     """
-    opened = open_source(source)
+    return read_opened(open_source(source), options)
+
+
+def read_opened(opened: Source, options: Options) -> tuple[Columns, Label]:
+    """Read a source that is open already, as `read` does.
+
+    Raises
+    ------
+    DataError
+        Its columns or dates cannot be told apart.
+    """
     table = opened.table
     layout = find_layout(table.headers)
     order = options.date_order or opened.date_order or ("mdy" if layout.tradestation else None)

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from meseta.data._key import SeriesKey
 
-__all__ = ["content_of", "faults_of", "join", "read_part", "whole_content", "within", "write_part"]
+__all__ = [
+    "content_of",
+    "ends",
+    "faults_of",
+    "join",
+    "read_part",
+    "whole_content",
+    "within",
+    "write_part",
+]
 
 _DIGITS = 16
 
@@ -104,6 +113,12 @@ def within(
     return inside if end is None else inside & (moments < end)
 
 
+def ends(key: SeriesKey, frame: pl.DataFrame) -> tuple[datetime, datetime]:
+    """Return the first and the last moment of rows, at least one."""
+    moments: Any = schema_of(key).moments(frame)
+    return moments.min(), moments.max()
+
+
 def content_of(frame: pl.DataFrame) -> str:
     """Hash rows by their values alone: names, types, empty cells and little-endian values."""
     digest = hashlib.sha256(f"{frame.height} rows".encode())
@@ -121,9 +136,8 @@ def whole_content(parts: Sequence[Part]) -> str:
 
 
 def _facts(key: SeriesKey, frame: pl.DataFrame) -> dict[str, Any]:
-    moments = schema_of(key).moments(frame)
-    span = {"first": moments.min(), "last": moments.max()}
-    return {"content": content_of(frame), "rows": frame.height, **span}
+    first, last = ends(key, frame)
+    return {"content": content_of(frame), "rows": frame.height, "first": first, "last": last}
 
 
 def _pieces(column: pl.Series) -> Iterator[bytes]:

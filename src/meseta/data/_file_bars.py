@@ -1,0 +1,160 @@
+"""Files of bars, in every layout that the readers of bars know, to rows of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from meseta.bars._build import build
+from meseta.bars._finding import clock
+from meseta.bars._layout import find_layout
+from meseta.bars._read import Options, read_opened
+from meseta.data import _clock
+from meseta.data._file import Loaded, UnsaidError, named
+from meseta.data._file_columns import further_columns
+from meseta.data._file_facts import FileFacts
+from meseta.data._file_name import kind_of, symbol_of
+from meseta.data._schema import schema_of
+from meseta.data._zone import goes_back, to_utc
+from meseta.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meseta._types import BoolArray, TimeArray
+    from meseta.bars import Bars
+    from meseta.bars._faults import Columns
+    from meseta.bars._sources import Source
+    from meseta.data._file import ImportOptions
+    from meseta.data._key import Kind, SeriesKey
+
+    Notes = tuple[str, ...]
+
+__all__ = ["load_bars"]
+
+
+def load_bars(path: Path, opened: Source, options: ImportOptions) -> Loaded:
+    """Read a file of bars.
+
+    Parameters
+    ----------
+    path
+        For names and messages.
+    opened
+        The file.
+    options
+        What is said of it.
+
+    Raises
+    ------
+    UnsaidError
+        Bars of less than a day do not say their zone or stamp.
+    ArgumentError
+        An option does not fit.
+    DataError
+        Columns or dates cannot be told apart, a bar is impossible, or a time does not exist.
+    """
+    kind = options.kind or kind_of(path)
+    with named(path):
+        layout = find_layout(opened.table.headers)
+        columns, label = read_opened(opened, _reading(options, path, kind))
+        facts = FileFacts.of(opened, layout, options, columns, label.timezone)
+    if facts.missing:
+        raise UnsaidError(path, facts.missing)
+    with named(path):
+        columns, twice = _placed(columns, facts)
+    bars = build(_in_order(columns), replace(label, size=facts.size))
+    key = options.key(path, bars.bar_size, kind)
+    frame = _frame(key, bars, columns)
+    if kind == "bars":
+        frame = frame.hstack(further_columns(opened.table, layout, key))
+    frame, unfinished = _finished(key, frame)
+    return Loaded(
+        key=key,
+        frame=frame,
+        timezone=label.timezone,
+        stamp="open" if key.daily else label.stamp,
+        calendar=options.calendar or ("24/7" if facts.kline else None),
+        layout=facts.name,
+        notes=(*facts.notes, *twice, *unfinished),
+    )
+
+
+def _reading(options: ImportOptions, path: Path, kind: Kind) -> Options:
+    return Options(
+        name=options.symbol or symbol_of(path),
+        timezone=options.timezone,
+        date_order=options.date_order,
+        # A premium is a difference, which may have either sign.
+        allow_nonpositive=options.allow_nonpositive or kind == "premium",
+        stamp=options.stamp,
+    )
+
+
+def _placed(columns: Columns, facts: FileFacts) -> tuple[Columns, Notes]:
+    """Add the moments of wall times, and say how many of them the clocks leave open."""
+    if facts.span == "date":
+        # Midnight in UTC is that date, whatever the zone.
+        return replace(columns, time=columns.order, instants=None), ()
+    if columns.instants is not None or facts.zone is None:
+        return columns, ()
+    moments = to_utc(pl.Series(columns.time), facts.zone)
+    lost = np.flatnonzero(moments.utc.is_null().to_numpy() & ~np.isnat(columns.time))
+    if lost.size:
+        raise DataError(
+            f"{columns.place(int(lost[0]))}: this wall time does not exist in {facts.zone}, where "
+            "the clocks go forward; is --timezone right?"
+        )
+    utc = moments.utc.dt.replace_time_zone(None).to_numpy()
+    return replace(columns, instants=utc), _twice(columns.time, moments.twice.to_numpy())
+
+
+def _twice(time: TimeArray, twice: BoolArray) -> Notes:
+    if not twice.any():
+        return ()
+    note = (
+        f"{np.count_nonzero(twice)} times occur twice because the clocks go back, the first "
+        f"{clock(time[np.argmax(twice)])}; they are taken as the first of the two until the rows "
+        "themselves go back"
+    )
+    return (note,)
+
+
+def _in_order(columns: Columns) -> Columns:
+    """Name times in UTC where wall time goes back, since that is no fault of the file."""
+    if columns.instants is None or goes_back(pl.Series(columns.time)) is None:
+        return columns
+    return replace(columns, time=columns.instants)
+
+
+def _frame(key: SeriesKey, bars: Bars, columns: Columns) -> pl.DataFrame:
+    rows: dict[str, Any] = {name: getattr(bars, name) for name in ("open", "high", "low", "close")}
+    # What a file of mark prices has for a volume is none.
+    rows |= {"volume": bars.volume if key.kind == "bars" else None, **_times(key, bars, columns)}
+    return schema_of(key).conform(pl.DataFrame(rows))
+
+
+def _times(key: SeriesKey, bars: Bars, columns: Columns) -> dict[str, Any]:
+    """Return the columns of time, of which those that nobody knows are empty."""
+    known = columns.instants is not None
+    utc = pl.Series(columns.instants).dt.replace_time_zone("UTC") if known else None
+    close = utc if bars.stamp == "close" else None
+    if key.daily:
+        return {"session_date": columns.time.astype("datetime64[D]"), "ts_close": close}
+    if utc is None or key.bar is None or bars.stamp == "close":
+        return {"ts_open": None, "ts_close": close}
+    return {"ts_open": utc, "ts_close": utc + timedelta(microseconds=key.bar.microseconds)}
+
+
+def _finished(key: SeriesKey, frame: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
+    """Leave out bars that may be open still: a day counts to its end in UTC."""
+    length = timedelta(days=key.bar.days if key.bar else 0)
+    over = schema_of(key).moments(frame) + length <= _clock.now()
+    left = frame.height - int(over.sum())
+    if not left:
+        return frame, ()
+    return frame.filter(over), (f"{left} bars at the end may be open still and are left out",)
