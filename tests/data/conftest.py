@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from typer.testing import CliRunner
 
+from meseta.cli import app
 from meseta.data import _clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+Call: TypeAlias = "Callable[..., Result]"
+
+
+class Result:
+    """What a command ended with."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def __repr__(self) -> str:
+        return f"exit code {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
 
 
 class Clock:
@@ -49,3 +64,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def meseta() -> Call:
+    """Call the command in this process."""
+
+    def call(*arguments: object, stdin: str | None = None) -> Result:
+        made = CliRunner().invoke(app, [str(part) for part in arguments], input=stdin)
+        return Result(made.exit_code, made.stdout, made.stderr)
+
+    return call

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meseta.cli import _options as opt  # noqa: TC001 - Typer reads annotations
+from meseta.cli import _data_import, _data_store
+from meseta.cli import _options as opt
 from meseta.cli._console import count, day, facts, make_console, table
 from meseta.cli._guard import command
 from meseta.errors import ArgumentError
@@ -39,6 +40,8 @@ def register(app: typer.Typer) -> None:
         "meseta data resample export.txt --size 90m --session-open 09:00 --out TQQQ_90m.parquet"
     )
     command(group, "resample", examples=examples)(_resample)
+    _data_import.register(group)
+    _data_store.register(group)
     app.add_typer(group, name="data", rich_help_panel="Look things up")
 
 

@@ -14,11 +14,14 @@ from meseta.bars._finding import clock
 from meseta.bars._layout import find_layout
 from meseta.bars._read import Options, read_opened
 from meseta.data import _clock
+from meseta.data._calendars import finished
 from meseta.data._file import Loaded, UnsaidError, named
 from meseta.data._file_columns import further_columns
 from meseta.data._file_facts import FileFacts
 from meseta.data._file_name import kind_of, symbol_of
+from meseta.data._parts import within
 from meseta.data._schema import schema_of
+from meseta.data._sessions import ALWAYS
 from meseta.data._zone import goes_back, to_utc
 from meseta.errors import DataError
 
@@ -72,13 +75,14 @@ def load_bars(path: Path, opened: Source, options: ImportOptions) -> Loaded:
     frame = _frame(key, bars, columns)
     if kind == "bars":
         frame = frame.hstack(further_columns(opened.table, layout, key))
-    frame, unfinished = _finished(key, frame)
+    calendar = options.calendar or (ALWAYS if facts.kline else None)
+    frame, unfinished = _finished(key, frame, calendar)
     return Loaded(
         key=key,
         frame=frame,
         timezone=label.timezone,
         stamp="open" if key.daily else label.stamp,
-        calendar=options.calendar or ("24/7" if facts.kline else None),
+        calendar=calendar,
         layout=facts.name,
         notes=(*facts.notes, *twice, *unfinished),
     )
@@ -126,9 +130,10 @@ def _twice(time: TimeArray, twice: BoolArray) -> Notes:
 
 def _in_order(columns: Columns) -> Columns:
     """Name times in UTC where wall time goes back, since that is no fault of the file."""
-    if columns.instants is None or goes_back(pl.Series(columns.time)) is None:
+    if columns.instants is None or goes_back(pl.Series(columns.instants)) is not None:
         return columns
-    return replace(columns, time=columns.instants)
+    repeated = goes_back(pl.Series(columns.time)) is not None
+    return replace(columns, time=columns.instants) if repeated else columns
 
 
 def _frame(key: SeriesKey, bars: Bars, columns: Columns) -> pl.DataFrame:
@@ -150,10 +155,11 @@ def _times(key: SeriesKey, bars: Bars, columns: Columns) -> dict[str, Any]:
     return {"ts_open": utc, "ts_close": utc + timedelta(microseconds=key.bar.microseconds)}
 
 
-def _finished(key: SeriesKey, frame: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Leave out bars that may be open still: a day counts to its end in UTC."""
-    length = timedelta(days=key.bar.days if key.bar else 0)
-    over = schema_of(key).moments(frame) + length <= _clock.now()
+def _finished(
+    key: SeriesKey, frame: pl.DataFrame, calendar: str | None
+) -> tuple[pl.DataFrame, Notes]:
+    """Leave out bars that may be open still."""
+    over = within(key, frame, None, finished(key, calendar, _clock.now()))
     left = frame.height - int(over.sum())
     if not left:
         return frame, ()

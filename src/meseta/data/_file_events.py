@@ -12,6 +12,7 @@ from meseta.bars._times import read_times
 from meseta.data._file import Loaded, UnsaidError, named
 from meseta.data._file_columns import numbers
 from meseta.data._schema import schema_of
+from meseta.data._sessions import ALWAYS
 from meseta.data._zone import to_utc
 from meseta.errors import DataError
 
@@ -103,7 +104,7 @@ def load_events(path: Path, table: Table, kind: Kind, options: ImportOptions) ->
         frame=frame,
         timezone=options.timezone or "UTC",
         stamp="open",
-        calendar=options.calendar or "24/7",
+        calendar=options.calendar or ALWAYS,
         layout=_LAYOUTS[kind],
     )
 

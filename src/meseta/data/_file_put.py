@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from meseta.data._file import Loaded
+    from meseta.data._key import SeriesKey
     from meseta.data._store import Store
     from meseta.errors import MesetaError
 
@@ -90,20 +91,20 @@ def put(store: Store, path: Path, loaded: Loaded, *, replace: bool) -> Imported:
         raise DataError(f"{path} holds no rows that are finished")
     with store.lock(loaded.key):
         if replace:
-            _set_aside(store, loaded, path)
-        stored = store.read(loaded.key)
+            _put_aside(store, loaded.key, f"replaced by {path}")
+        stored = None if replace else store.read(loaded.key)
         if stored is None:
             return _save(store, path, loaded, _begun(loaded), loaded.frame.clear(), loaded.frame)
         return _extend(store, path, loaded, stored)
 
 
-def _set_aside(store: Store, loaded: Loaded, path: Path) -> None:
+def _put_aside(store: Store, key: SeriesKey, why: str) -> None:
+    """Keep what is stored; it stays in its place, where it is sound, until the new rows come."""
     try:
-        there = store.read(loaded.key) is not None
+        if store.read(key):
+            store.copy_aside(key, why)
     except DamagedError:
-        there = True
-    if there:
-        store.set_aside(loaded.key, f"replaced by {path}")
+        store.set_aside(key, why)
 
 
 def _begun(loaded: Loaded) -> Meta:
@@ -150,7 +151,7 @@ def _save(
             log=(*meta.log, _entry(result, path, new.height, (first, last))),
         ),
         whole.filter(within(key, whole, *span)),
-        replace=span,
+        replace=span if known.height else None,
     )
     return Imported(
         path=path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meseta.bars._sources import open_source
+from meseta.data._calendars import check_calendar
 from meseta.data._file import ImportOptions, UnsaidError, named
 from meseta.data._file_bars import load_bars
 from meseta.data._file_events import events_in, load_events, with_header
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meseta.data._file import Loaded
+    from meseta.data._key import SeriesKey
     from meseta.data._listen import Listener
     from meseta.data._store import Store
 
@@ -54,8 +56,7 @@ def import_file(path: Path, store: Store, options: ImportOptions | None = None) 
     RunError
         The store cannot be written.
     """
-    options = options or ImportOptions()
-    return put(store, path, _load(path, options), replace=options.replace)
+    return _import(path, store, options or ImportOptions(), set())
 
 
 def import_folder(
@@ -93,13 +94,19 @@ def import_files(
         Told of each file.
     ask
         Called where a file does not say enough; its answer holds for the files that follow too.
+
+    Notes
+    -----
+    With `ImportOptions.replace` the first file of a series takes its place, and the others extend
+    that.
     """
     options = options or ImportOptions()
-    results = []
+    results: list[Imported] = []
+    begun: set[SeriesKey] = set()
     for at, path in enumerate(paths):
         tell(Step(path.name, at, len(paths)))
         try:
-            options, result = _one(path, store, options, ask)
+            options, result = _one(path, store, options, ask, begun)
         except MesetaError as error:
             result = Imported(path=path, result="failed", error=error)
         results.append(result)
@@ -127,15 +134,25 @@ def _is_data(path: Path) -> bool:
 
 
 def _one(
-    path: Path, store: Store, options: ImportOptions, ask: Ask | None
+    path: Path, store: Store, options: ImportOptions, ask: Ask | None, begun: set[SeriesKey]
 ) -> tuple[ImportOptions, Imported]:
     try:
-        return options, import_file(path, store, options)
+        return options, _import(path, store, options, begun)
     except UnsaidError as error:
         if ask is None:
             raise
         options = ask(error, options)
-        return options, import_file(path, store, options)
+        return options, _import(path, store, options, begun)
+
+
+def _import(path: Path, store: Store, options: ImportOptions, begun: set[SeriesKey]) -> Imported:
+    """Import a file; `begun` gains its series, which is not replaced once it is there."""
+    if options.calendar:
+        check_calendar(options.calendar)
+    loaded = _load(path, options)
+    result = put(store, path, loaded, replace=options.replace and loaded.key not in begun)
+    begun.add(loaded.key)
+    return result
 
 
 def _load(path: Path, options: ImportOptions) -> Loaded:
