@@ -19,17 +19,19 @@ from meseta.data._file import Loaded, UnsaidError, named
 from meseta.data._file_columns import further_columns
 from meseta.data._file_facts import FileFacts
 from meseta.data._file_name import kind_of, symbol_of
+from meseta.data._key import EVENTS
 from meseta.data._parts import within
 from meseta.data._schema import schema_of
 from meseta.data._sessions import ALWAYS
 from meseta.data._zone import goes_back, to_utc
-from meseta.errors import DataError
+from meseta.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from meseta._types import BoolArray, TimeArray
     from meseta.bars import Bars
+    from meseta.bars._build import Label
     from meseta.bars._faults import Columns
     from meseta.bars._sources import Source
     from meseta.data._file import ImportOptions
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     Notes = tuple[str, ...]
 
 __all__ = ["load_bars"]
+
+_FEW = 10
 
 
 def load_bars(path: Path, opened: Source, options: ImportOptions) -> Loaded:
@@ -61,20 +65,17 @@ def load_bars(path: Path, opened: Source, options: ImportOptions) -> Loaded:
     DataError
         Columns or dates cannot be told apart, a bar is impossible, or a time does not exist.
     """
-    kind = options.kind or kind_of(path)
-    with named(path):
-        layout = find_layout(opened.table.headers)
-        columns, label = read_opened(opened, _reading(options, path, kind))
-        facts = FileFacts.of(opened, layout, options, columns, label.timezone)
-    if facts.missing:
-        raise UnsaidError(path, facts.missing)
+    kind = _kind(path, options)
+    columns, label, facts = _read(path, opened, options, kind)
     with named(path):
         columns, twice = _placed(columns, facts)
     bars = build(_in_order(columns), replace(label, size=facts.size))
+    if facts.size is None:
+        _require_many(path, bars)
     key = options.key(path, bars.bar_size, kind)
     frame = _frame(key, bars, columns)
     if kind == "bars":
-        frame = frame.hstack(further_columns(opened.table, layout, key))
+        frame = frame.hstack(further_columns(opened.table, facts.layout, key))
     calendar = options.calendar or (ALWAYS if facts.kline else None)
     frame, unfinished = _finished(key, frame, calendar)
     return Loaded(
@@ -88,8 +89,17 @@ def load_bars(path: Path, opened: Source, options: ImportOptions) -> Loaded:
     )
 
 
-def _reading(options: ImportOptions, path: Path, kind: Kind) -> Options:
-    return Options(
+def _kind(path: Path, options: ImportOptions) -> Kind:
+    kind = options.kind or kind_of(path)
+    if kind in EVENTS:
+        raise ArgumentError(f"`--kind` must be that of bars for {path}, got {kind}")
+    return kind
+
+
+def _read(
+    path: Path, opened: Source, options: ImportOptions, kind: Kind
+) -> tuple[Columns, Label, FileFacts]:
+    reading = Options(
         name=options.symbol or symbol_of(path),
         timezone=options.timezone,
         date_order=options.date_order,
@@ -97,6 +107,23 @@ def _reading(options: ImportOptions, path: Path, kind: Kind) -> Options:
         allow_nonpositive=options.allow_nonpositive or kind == "premium",
         stamp=options.stamp,
     )
+    with named(path):
+        columns, label = read_opened(opened, reading)
+        layout = find_layout(opened.table.headers)
+        facts = FileFacts.of(opened, layout, options, columns, label.timezone)
+    if facts.missing:
+        raise UnsaidError(path, facts.missing)
+    return columns, label, facts
+
+
+def _require_many(path: Path, bars: Bars) -> None:
+    """Refuse to believe in bars of three days because of a single weekend."""
+    usual = bars.bar_minutes is not None or bars.bar_size in {"1d", "1w", "1mo"}
+    if len(bars) < _FEW and not usual:
+        raise DataError(
+            f"{path}: {len(bars)} bars that are {bars.bar_size} apart are too few to say how long "
+            "a bar is; say it with --interval, such as 1d"
+        )
 
 
 def _placed(columns: Columns, facts: FileFacts) -> tuple[Columns, Notes]:
@@ -163,4 +190,4 @@ def _finished(
     left = frame.height - int(over.sum())
     if not left:
         return frame, ()
-    return frame.filter(over), (f"{left} bars at the end may be open still and are left out",)
+    return frame.filter(over), (f"left out, since they may be open still: {left} of the bars",)
