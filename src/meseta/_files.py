@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import uuid
@@ -26,13 +27,16 @@ def home() -> Path:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`; rename it to `path` when the block ends well.
 
     Parameters
     ----------
     path
         The file to write; its folder is made when missing.
+    mode
+        Who may read and write it, from its first byte on, less what the user's mask takes away;
+        without meaning on Windows.
 
     Raises
     ------
@@ -45,7 +49,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise RunError(_why(path, error)) from error
     try:
-        with part.open("xb") as stream:
+        # Path.open takes no opener; changing the mode afterwards would be too late.
+        with open(part, "xb", opener=functools.partial(os.open, mode=mode)) as stream:
             yield stream
         part.replace(path)
     except OSError as error:
@@ -54,15 +59,16 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write UTF-8 text, line ends as they are, atomically."""
-    with atomic_file(path) as stream:
+    with atomic_file(path, mode=mode) as stream:
         stream.write(text.encode("utf-8"))
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
     """Write a JSON document, indented, keys in the order given, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text, mode=mode)
 
 
 def _why(path: Path, error: OSError) -> str:
