@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meseta.cli import _data_import, _data_store
+from meseta.cli import _data_import, _data_login, _data_store
 from meseta.cli import _options as opt
 from meseta.cli._console import count, day, facts, make_console, table
 from meseta.cli._guard import command
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     command(group, "resample", examples=examples)(_resample)
     _data_import.register(group)
     _data_store.register(group)
+    _data_login.register(group)
     app.add_typer(group, name="data", rich_help_panel="Look things up")
 
 
