@@ -79,7 +79,7 @@ def callback(redirect_uri: str) -> Callback:
 
 
 class CallbackServer:
-    """Serves the callback while its block runs.
+    """Serves the callback while its block runs; the waiting time begins with the block.
 
     Parameters
     ----------
@@ -88,6 +88,8 @@ class CallbackServer:
     read
         Turns the query of the first request for that path into the code, or raises; the browser
         is told which. Requests for other paths, such as a page's icon, find nothing.
+    seconds
+        How long to wait for it.
 
     Raises
     ------
@@ -95,8 +97,11 @@ class CallbackServer:
         The port is taken or not allowed.
     """
 
-    def __init__(self, redirect_uri: str, read: Callable[[str], SecretStr]) -> None:
-        self.callback, self.read = callback(redirect_uri), read
+    def __init__(
+        self, redirect_uri: str, read: Callable[[str], SecretStr], seconds: float
+    ) -> None:
+        self.callback, self.read, self.seconds = callback(redirect_uri), read, seconds
+        self.end = _clock.now() + timedelta(seconds=seconds)
         self.found: queue.Queue[SecretStr | MesetaError] = queue.Queue()
         self.claimed = threading.Lock()
         self.stack = contextlib.ExitStack()
@@ -116,25 +121,31 @@ class CallbackServer:
     ) -> None:
         self.stack.close()
 
-    def wait(self, seconds: float) -> SecretStr:
+    def wait(self) -> SecretStr:
         """Return the code.
 
         Raises
         ------
         SourceError
-            None came in so many seconds, or `read` refused what came.
+            None came in time, or `read` refused what came.
         """
-        end = _clock.now() + timedelta(seconds=seconds)
-        while _clock.now() < end:
-            with contextlib.suppress(queue.Empty):
+        while True:
+            try:
                 found = self.found.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                self._require_time()
+            else:
                 if isinstance(found, MesetaError):
                     raise found
                 return found
+
+    def _require_time(self) -> None:
+        if _clock.now() < self.end:
+            return
         raise SourceError(
-            f"no answer from the sign-in page in {seconds:g} s; begin again, with --no-browser if "
-            "the browser did not open, with --paste if it runs on another machine, or with a "
-            "longer --timeout",
+            f"no answer from the sign-in page in {self.seconds:g} s; begin again, with "
+            "--no-browser if the browser did not open, with --paste if it runs on another "
+            "machine, or with a longer --timeout",
             temporary=False,
         )
 

@@ -51,9 +51,9 @@ def login_by_browser(
         The redirect address is not this machine's, or its port is taken.
     """
     attempt = Attempt(application)
-    with CallbackServer(application.redirect_uri, attempt.code) as server:
+    with CallbackServer(application.redirect_uri, attempt.code, seconds) as server:
         show(attempt.url())
-        code = server.wait(seconds)
+        code = server.wait()
     return _finish(attempt, code, store, tell)
 
 
