@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import random
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx2
@@ -89,11 +90,39 @@ class Http:
 
     def send(self, method: str, url: str, **options: Any) -> httpx2.Response:
         """Like `get`, with any method and the options of `httpx2.Client.request`."""
+        return self._patiently(url, lambda: self.client.request(method, url, **options))
+
+    def download(self, url: str, stream: IO[bytes]) -> tuple[httpx2.Response, str]:
+        """Write the body of the answer that `judge` takes to a file, without holding it.
+
+        `judge` sees status and headers only. What an earlier try wrote is overwritten.
+
+        Returns
+        -------
+        tuple
+            The answer, its body unread, and the SHA-256 of what was written.
+
+        Raises
+        ------
+        SourceError
+            As `get`.
+        """
+        digest = ""
+
+        def ask() -> httpx2.Response:
+            nonlocal digest
+            with self.client.stream("GET", url) as answer:
+                digest = _pour(answer, stream)
+            return answer
+
+        return self._patiently(url, ask), digest
+
+    def _patiently(self, url: str, ask: Callable[[], httpx2.Response]) -> httpx2.Response:
         last = ""
         for attempt in range(TRIES):
             self._keep_pace()
             try:
-                answer = self.client.request(method, url, **options)
+                answer = ask()
             except httpx2.TransportError as error:
                 last, wait = type(error).__name__, back_off(attempt)
             else:
@@ -119,6 +148,16 @@ class Http:
         if seconds >= 1:
             self.tell(Step(f"waiting {seconds:.0f} s for {self.title} ({why})"))
         _clock.sleep(seconds)
+
+
+def _pour(answer: httpx2.Response, stream: IO[bytes]) -> str:
+    stream.seek(0)
+    stream.truncate()
+    digest = hashlib.sha256()
+    for chunk in answer.iter_bytes():
+        stream.write(chunk)
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def back_off(attempt: int) -> float:
