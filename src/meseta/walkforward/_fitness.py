@@ -14,9 +14,10 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from meseta._near import did_you_mean
+from meseta._own_file import split
 from meseta.errors import ArgumentError
 from meseta.strategies._own import _Part, _plain
-from meseta.strategies._registry import _split, _strategies_in
+from meseta.strategies._registry import _strategies_in
 from meseta.walkforward._stats import BUILT_IN, STATS, WindowStats
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def find_fitness(wanted: str | Callable[..., Any]) -> Fitness:
         return _own(name, wanted, _text_of(wanted))
     if wanted in FITNESSES:
         return Fitness(wanted, FITNESSES.index(wanted))
-    path, name = _split(wanted)
+    path, name = split(wanted)
     if not path:
         raise ArgumentError(
             f"`fitness` must be one of {', '.join(FITNESSES)}, or path/to/file.py:name, "
