@@ -68,13 +68,13 @@ class Sought:
         meant = held.get(wanted)
         if isinstance(meant, self.kind):
             return meant
-        called = [thing for thing in own.values() if wanted in {"", thing.name}]
+        called = [thing for thing in own.values() if wanted in {"", _name(thing)}]
         if len(called) == 1:
             return called[0]
         raise ArgumentError(f"`{self.one}`: {self._why_none(path, wanted, held, own)}")
 
     def _why_none(self, path: str, wanted: str, held: dict[str, Any], own: dict[str, Any]) -> str:
-        names = sorted({thing.name for thing in own.values()})
+        names = sorted({_name(thing) for thing in own.values()})
         listed = ", ".join(names) or "none"
         all_of = f"(the file's {self.many}: {listed})"
         if not wanted:
@@ -83,7 +83,7 @@ class Sought:
                 f"name one, such as {path}:{names[0] if names else 'Name'}"
             )
         if wanted in names:
-            called = sum(thing.name == wanted for thing in own.values())
+            called = sum(_name(thing) == wanted for thing in own.values())
             return (
                 f"{path} has {called} {self.many} called {wanted!r}; "
                 f"say which variable: {', '.join(own)}"
@@ -92,6 +92,11 @@ class Sought:
             hint = f"; make one: {wanted}()" if isinstance(held[wanted], type) else ""
             return f"{wanted} in {path} is {kind_of(held[wanted])}, no {self.one}{hint} {all_of}"
         return f"{path} has no {wanted!r}{did_you_mean(wanted, [*own, *names])} {all_of}"
+
+
+def _name(thing: Any) -> str:
+    """Return what a thing calls itself; whoever wrote it may have forgotten to say."""
+    return str(getattr(thing, "name", "?"))
 
 
 def split(name: str) -> tuple[str, str]:

@@ -273,3 +273,14 @@ def test_calendars_by_name() -> None:
     check_calendar("24/7")
     with pytest.raises(ArgumentError, match=r"`calendar` .*'XNYX'; did you mean XNYS\?"):
         check_calendar("XNYX")
+
+
+def test_a_calendar_that_the_package_cannot_make_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import exchange_calendars
+
+    def broken(name: str, start: str | None) -> None:
+        raise ValueError("special dates are no sessions")
+
+    monkeypatch.setattr(exchange_calendars, "get_calendar", broken)
+    with pytest.raises(ArgumentError, match=r"`calendar` XBUD: .* fails to make it \(special"):
+        check_calendar("XBUD")

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta._near import did_you_mean
 from meseta.bars._size import DAY
 from meseta.data._missing import Missing, missing
 from meseta.data._periods import first_days, micros_of, midnight, moment_of, one, unit_of
-from meseta.data._sessions import ALWAYS, Sessions, closings_of, sessions_of
-from meseta.errors import ArgumentError
+from meseta.data._sessions import Sessions, closings_of, sessions_of
 
 if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
@@ -37,19 +35,9 @@ def check_calendar(name: str) -> None:
     Raises
     ------
     ArgumentError
-        There is none.
+        There is none, or it cannot be used.
     """
-    if name == ALWAYS:
-        return
-    from exchange_calendars import get_calendar_names
-
-    known = get_calendar_names()
-    if name not in known:
-        raise ArgumentError(
-            "`calendar` must be a calendar of the package exchange_calendars, such as XNYS for "
-            f"New York or 24/7 for a market that never closes, got {name!r}"
-            f"{did_you_mean(name, known)}"
-        )
+    sessions_of(name)
 
 
 def finished(key: SeriesKey, calendar: str | None, moment: datetime) -> datetime:

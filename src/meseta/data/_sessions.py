@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meseta._near import did_you_mean
 from meseta.bars._size import DAY
+from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
     from meseta._types import IntArray
@@ -59,14 +61,33 @@ class Sessions:
 
 @lru_cache(maxsize=32)
 def sessions_of(name: str) -> Sessions:
-    """Return the sessions of a calendar of exchange_calendars, or of ``"24/7"``."""
+    """Return the sessions of a calendar of exchange_calendars, or of ``"24/7"``.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such calendar, or the package fails to make it.
+    """
     if name == ALWAYS:
         opens, closes = _DATES * DAY, (_DATES + 1) * DAY
         return Sessions(_DATES, opens, closes, opens, closes, pauses=True)
     # Takes a second, since it brings pandas.
-    from exchange_calendars import get_calendar, resolve_alias
+    from exchange_calendars import get_calendar, get_calendar_names, resolve_alias
 
-    return _arrays(get_calendar(name, start=_FIRST.get(resolve_alias(name))))
+    known = get_calendar_names()
+    if name not in known:
+        raise ArgumentError(
+            "`calendar` must be a calendar of the package exchange_calendars, such as XNYS for "
+            f"New York or 24/7 for a market that never closes, got {name!r}"
+            f"{did_you_mean(name, known)}"
+        )
+    try:
+        return _arrays(get_calendar(name, start=_FIRST.get(resolve_alias(name))))
+    except (NotImplementedError, ValueError) as error:
+        raise ArgumentError(
+            f"`calendar` {name}: the package exchange_calendars fails to make it "
+            f"({str(error)[:80]}); choose another calendar or none"
+        ) from error
 
 
 @lru_cache(maxsize=32)

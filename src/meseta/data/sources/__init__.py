@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meseta.data.sources._registry import find_source, sources
 from meseta.data.sources._source import Answer, Facts, Source
 
-__all__ = ["Answer", "Facts", "Source"]
+__all__ = ["Answer", "Facts", "Source", "find_source", "sources"]
