@@ -65,20 +65,13 @@ class TestPages:
         assert answer.frame.height == 22
 
     def test_a_bar_that_is_open_by_the_vendor_s_clock_is_left_out(
-        self, site: BinanceSite, clock: Clock
+        self, site: BinanceSite, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Ours is two years fast; the answer's own header tells the present.
-        clock.moment = datetime.now(UTC) + timedelta(days=800)
-        present = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        opened = round(present.timestamp() * 1000) - 2 * HOUR
-        hours = [kline(opened + number * HOUR, HOUR) for number in range(3)]
-        site.rows["klines", "BTCUSDT"] = hours
-        start = (present - timedelta(hours=1)).replace(tzinfo=None).isoformat()
-        end = (present + timedelta(hours=9)).replace(tzinfo=None).isoformat()
-        assert fetch(start, end).frame["ts_close"].to_list() == [
-            present - timedelta(hours=1),
-            present,
-        ]
+        # Ours, which says 22:00, is fast.
+        handler = site.server.RequestHandlerClass
+        date = "Fri, 07 Jun 2024 20:30:00 GMT"
+        monkeypatch.setattr(handler, "date_time_string", lambda *_: date)
+        assert fetch(TODAY, NOW).frame["ts_close"][-1] == datetime(2024, 6, 7, 20, tzinfo=UTC)
 
     def test_one_small_page_weighs_least(self, site: BinanceSite) -> None:
         fetch(TODAY, NOW)
@@ -308,12 +301,13 @@ class TestLimits:
         [
             (Reply(418, headers={"Retry-After": "600"}), "22:10:00"),
             (Reply(418), "22:02:00"),
+            (fault(-1003, f"IP banned until {ms('2024-06-07 21:59')}.", 418), "22:02:00"),
             (
                 fault(-1003, f"IP banned until {ms('2024-06-07 22:30')}. Use websockets.", 418),
                 "22:30:00",
             ),
         ],
-        ids=["header", "silent", "text"],
+        ids=["header", "silent", "over", "text"],
     )
     def test_a_ban_ends_everything_until_it_is_over(
         self, site: BinanceSite, clock: Clock, ban: Reply, until: str

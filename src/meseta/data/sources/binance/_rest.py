@@ -108,12 +108,11 @@ class Rest:
         raise _refusal(status, code, message)
 
     def _ban(self, answer: httpx2.Response, message: str) -> None:
-        until = re.search(r"until (\d{13})", message)
-        if until:
-            self.budget.banned = datetime.fromtimestamp(int(until[1]) / 1000, UTC)
-        wait = retry_after(answer)
-        if wait is not None or until is None:
-            self.budget.banned = _clock.now() + timedelta(seconds=_BAN if wait is None else wait)
+        wait = retry_after(answer) or 0.0
+        ends = [_clock.now() + timedelta(seconds=wait if wait > 0 else _BAN)]
+        if until := re.search(r"until (\d{13})", message):
+            ends.append(datetime.fromtimestamp(int(until[1]) / 1000, UTC))
+        self.budget.banned = max(ends)
         self.budget.refuse_while_banned()
 
 
