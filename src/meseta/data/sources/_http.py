@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import random
@@ -15,6 +16,7 @@ from meseta.data._listen import Step, silent
 from meseta.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
@@ -63,7 +65,9 @@ class Http:
     ) -> None:
         self.title, self.judge, self.pace, self.tell = title, judge, pace, tell
         self.client = httpx2.Client(
-            headers={"User-Agent": "meseta", **(headers or {})}, timeout=TIMEOUT
+            headers={"User-Agent": "meseta", **(headers or {})},
+            timeout=TIMEOUT,
+            verify=_certificates(),
         )
         self.asked: float | None = None
 
@@ -148,6 +152,12 @@ class Http:
         if seconds >= 1:
             self.tell(Step(f"waiting {seconds:.0f} s for {self.title} ({why})"))
         _clock.sleep(seconds)
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    # Reading them takes longer than many an answer.
+    return httpx2.create_ssl_context()
 
 
 def _pour(answer: httpx2.Response, stream: IO[bytes]) -> str:
