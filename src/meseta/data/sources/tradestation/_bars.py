@@ -116,13 +116,13 @@ def _epoch_note(table: pl.DataFrame) -> str:
     if apart.is_empty():
         return ""
     return (
-        f"{apart.height} bars have an Epoch that differs from their TimeStamp, the first at "
+        f"bars whose Epoch differs from their TimeStamp: {apart.height}, the first at "
         f"{apart['ts_close'][0]:%Y-%m-%d %H:%M} UTC; TimeStamp is used"
     )
 
 
 def _price_note(lost: int) -> str:
-    return f"{lost} bars came without all their prices and are left out" if lost else ""
+    return f"bars that came without all their prices and are left out: {lost}" if lost else ""
 
 
 def _malformed(field: str, value: Any) -> DataError:
