@@ -7,23 +7,15 @@ import functools
 import json
 import os
 import uuid
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from meseta.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["atomic_file", "home", "write_json", "write_text"]
-
-
-def home() -> Path:
-    """Return the user's data folder, which `MESETA_HOME` moves."""
-    import platformdirs
-
-    named = os.environ.get("MESETA_HOME")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("meseta"))
+__all__ = ["atomic_file", "write_json", "write_text"]
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meseta._files import home, write_json
+from meseta._files import write_json
+from meseta._home import home
 from meseta.errors import ArgumentError, RunError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meseta.cli import _data_import, _data_login, _data_store
+from meseta.cli import _data_fetch, _data_import, _data_login, _data_store
 from meseta.cli import _options as opt
 from meseta.cli._console import count, day, facts, make_console, table
 from meseta.cli._guard import command
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         "meseta data resample export.txt --size 90m --session-open 09:00 --out TQQQ_90m.parquet"
     )
     command(group, "resample", examples=examples)(_resample)
+    _data_fetch.register(group)
     _data_import.register(group)
     _data_store.register(group)
     _data_login.register(group)

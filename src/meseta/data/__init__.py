@@ -7,19 +7,24 @@ from meseta.data._fetch import Fetched, fetch
 from meseta.data._key import SeriesKey, parse_bar_size
 from meseta.data._listen import Step, silent
 from meseta.data._meta import Entry, Meta
+from meseta.data._obtain import Request, obtain
 from meseta.data._schema import Schema, schema_of
 from meseta.data._store import DamagedError, Store
+from meseta.data.sources import find_source
 
 __all__ = [
     "DamagedError",
     "Entry",
     "Fetched",
     "Meta",
+    "Request",
     "Schema",
     "SeriesKey",
     "Step",
     "Store",
     "fetch",
+    "find_source",
+    "obtain",
     "parse_bar_size",
     "schema_of",
     "silent",

@@ -19,7 +19,7 @@ from meseta.data._meta import Meta
 from meseta.data._operation import Log, Operation, iso
 from meseta.data._schema import schema_of
 from meseta.data._store import DamagedError
-from meseta.errors import ArgumentError, DataError
+from meseta.errors import ArgumentError, DataError, MesetaError, SourceError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -251,7 +251,18 @@ class _Work:
 
     def ask(self, page: Span, told: Step) -> tuple[pl.DataFrame, Answer]:
         self.tell(told)
-        answer = self.source.fetch(self.key, *page, self.tell)
+        try:
+            answer = self.source.fetch(self.key, *page, self.tell)
+        except MesetaError:
+            raise
+        except Exception as error:
+            if type(self.source).__module__.startswith("meseta."):
+                raise
+            raise SourceError(
+                f"the source {self.source.title} failed with {type(error).__name__}: {error}; "
+                "mend its file, or ask who wrote it",
+                temporary=False,
+            ) from error
         return checked(self.source, self.key, answer, page), answer
 
     def require_same_files(self, meta: Meta) -> None:

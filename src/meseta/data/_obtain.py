@@ -1,28 +1,71 @@
-"""Bars of a symbol, from the store and from its source."""
+"""Bars of a symbol: from the store, brought up to date first where that is wanted and possible."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from meseta._near import did_you_mean
+from meseta.bars import Finding
+from meseta.bars._finding import UNREACHABLE
+from meseta.data import _clock
+from meseta.data._calendars import finished, missing
+from meseta.data._coverage import lacks_head, lacks_tail
+from meseta.data._dates import wanted
+from meseta.data._fetch import fetch
+from meseta.data._key import SeriesKey, parse_bar_size
 from meseta.data._listen import silent
-from meseta.errors import ArgumentError
+from meseta.data._schema import schema_of
+from meseta.data._store import Store
+from meseta.data._to_bars import to_bars
+from meseta.data.sources import find_source
+from meseta.errors import ArgumentError, DataError, SourceError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
-    from meseta.bars import Bars
-    from meseta.data._listen import Listener
+    import polars as pl
 
-__all__ = ["Request", "obtain"]
+    from meseta.bars import Bars
+    from meseta.data._key import Basis
+    from meseta.data._listen import Listener
+    from meseta.data._meta import Meta
+
+__all__ = ["STORE", "Request", "obtain"]
+
+STORE = "store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for."""
+    """Bars that a user wants.
+
+    Parameters
+    ----------
+    symbol
+        As the vendor writes it.
+    source
+        Name of a source, see `meseta.data.find_source`; ``"store"`` takes whatever is stored of
+        that symbol, from one source or another.
+    interval
+        Length of the vendor's bars, such as ``"1d"`` or ``"5m"``.
+    basis
+        What prices are adjusted for, see `SeriesKey`; None for the source's usual one.
+    session
+        The vendor's name of other trading hours than the usual.
+    start, end
+        Dates, both included, or times; None for all that is stored, or that there is.
+    fetch
+        Whether what is missing may be fetched; False never touches the network.
+    calendar
+        Of exchange_calendars, or ``"24/7"``, instead of the source's.
+    store
+        Folder of the store; None for the user's own.
+    """
 
     symbol: str
-    source: str = "store"
+    source: str = STORE
     interval: str = "1d"
     basis: str | None = None
     session: str = ""
@@ -34,6 +77,157 @@ class Request:
 
 
 def obtain(request: Request, *, tell: Listener = silent, allow_nonpositive: bool = False) -> Bars:
-    """Return the bars that are asked for."""
-    del tell, allow_nonpositive
-    raise ArgumentError(f"`symbol` is not here yet, got {request.symbol!r}")
+    """Return the bars of a symbol.
+
+    What is missing is fetched and stored first. Where the source cannot be reached the stored
+    bars are used, and `Bars.warnings` say so before anything else.
+
+    Parameters
+    ----------
+    request
+        Which bars.
+    tell
+        Told how far a download is.
+    allow_nonpositive
+        See `meseta.bars.load`.
+
+    Returns
+    -------
+    Bars
+        Named after the symbol. `warnings` begin with findings of the codes
+        ``source_unreachable``, ``refetched``, ``store_damaged``, ``stored_only`` (the stored
+        bars do not cover what was asked for) and ``missing_sessions``.
+
+    Raises
+    ------
+    ArgumentError
+        A part of the request breaks a rule, or names several stored series.
+    DataError
+        Nothing is stored and nothing may be fetched, or the bars are impossible.
+    SourceError
+        The source does not answer and nothing is stored, or the request itself is at fault.
+    """
+    store = Store(request.store)
+    key = key_of(request, store)
+    notes = _brought_up_to_date(request, key, store, tell)
+    meta = store.read(key)
+    if meta is None:
+        raise DataError(_not_stored(request, key))
+    begin, stop = wanted(key, meta.timezone, request.start, request.end)
+    frame = store.frame(meta, begin, stop)
+    if not frame.height:
+        raise DataError(
+            f"nothing of {key.label} is stored from {request.start or 'its first day'} to "
+            f"{request.end or 'its last'}; stored are {meta.first} to {meta.last}"
+        )
+    if not notes:
+        notes = _uncovered(meta, begin, stop)
+    notes += _missing(meta, frame)
+    return to_bars(meta, frame, allow_nonpositive=allow_nonpositive, warnings=notes)
+
+
+def key_of(request: Request, store: Store) -> SeriesKey:
+    """Return the series that is meant.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such source, or ``"store"`` holds none or several of that symbol.
+    """
+    if request.source == STORE:
+        return _stored_key(request, store)
+    source = find_source(request.source)
+    return SeriesKey(
+        source.name,
+        request.symbol,
+        request.interval,
+        basis=cast("Basis | None", request.basis) or source.basis_of(request.symbol),
+        session=request.session,
+    )
+
+
+def _stored_key(request: Request, store: Store) -> SeriesKey:
+    symbol, size = request.symbol, parse_bar_size(request.interval).name
+    stored = [key for key in store.keys() if key.kind == "bars"]  # noqa: SIM118 - no mapping
+    same = [key for key in stored if key.symbol == symbol]
+    fits = [key for key in same if _fits(request, key, size)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise ArgumentError(
+            f"`symbol` {symbol} is stored more than once: {_listed(fits)}; choose with --basis, "
+            "or with --source and --no-fetch"
+        )
+    known = f", only {_listed(same)}" if same else did_you_mean(symbol, [k.symbol for k in stored])
+    raise DataError(
+        f"`symbol` {symbol} is not stored at {size}{known}; fetch it with `meseta data fetch "
+        f"{symbol} --source yahoo`, or see `meseta data list`"
+    )
+
+
+def _fits(request: Request, key: SeriesKey, size: str) -> bool:
+    return (
+        key.size == size
+        and request.basis in {None, key.basis}
+        and request.session in {"", key.session}
+    )
+
+
+def _listed(keys: list[SeriesKey]) -> str:
+    return ", ".join(key.label for key in keys)
+
+
+def _brought_up_to_date(
+    request: Request, key: SeriesKey, store: Store, tell: Listener
+) -> tuple[Finding, ...]:
+    """Fetch what is missing; say why where what is stored has to do."""
+    if not request.fetch or request.source == STORE:
+        return ()
+    source = find_source(request.source)
+    begin, stop = wanted(key, source.facts(key).timezone, request.start, request.end)
+    try:
+        return fetch(
+            key, source, store, start=begin, end=stop, tell=tell, calendar=request.calendar
+        ).warnings
+    except SourceError as error:
+        meta = store.read(key) if error.temporary else None
+        if meta is None:
+            raise
+        return (finding(UNREACHABLE, f"{error}; {_used_instead(meta)}"),)
+
+
+def _used_instead(meta: Meta) -> str:
+    return f"the bars stored on {meta.written[:10]} are used, which end at {meta.last:%Y-%m-%d}"
+
+
+def _not_stored(request: Request, key: SeriesKey) -> str:
+    return (
+        f"nothing of {key.label} is stored, and --no-fetch asks nobody; fetch it with "
+        f"`meseta data fetch {request.symbol} --source {request.source} --interval {key.size}`"
+    )
+
+
+def _uncovered(meta: Meta, begin: datetime | None, stop: datetime | None) -> tuple[Finding, ...]:
+    """Say where the stored rows are fewer than what was asked for, as far as anybody knows."""
+    end = stop or finished(meta.key, meta.calendar, _clock.now())
+    head = meta.calendar is not None and begin is not None and lacks_head(meta, begin)
+    tail = meta.calendar is not None and lacks_tail(meta, end)
+    if not (head or tail):
+        return ()
+    text = (
+        f"{meta.key.label} is stored from {meta.first:%Y-%m-%d} to {meta.last:%Y-%m-%d}, which is "
+        "not all that was asked for, and nothing was fetched"
+    )
+    return (finding("stored_only", text),)
+
+
+def _missing(meta: Meta, frame: pl.DataFrame) -> tuple[Finding, ...]:
+    holes = missing(meta.key, meta.calendar, schema_of(meta.key).moments(frame))
+    if not holes.count:
+        return ()
+    return (finding("missing_sessions", f"{meta.key.label} lacks {holes.text}"),)
+
+
+def finding(code: str, message: str) -> Finding:
+    """Make a finding about a series as a whole."""
+    return Finding(code, 0, "", "", message)

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meseta._files import home, write_text
+from meseta._files import write_text
+from meseta._home import home
 from meseta.data import _clock
 from meseta.data._folders import folder_parts
 from meseta.data._listen import silent

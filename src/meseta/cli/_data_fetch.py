@@ -1,0 +1,168 @@
+"""`meseta data fetch`: bring stored series up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from meseta.cli import _options as opt  # noqa: TC001 - Typer reads annotations
+from meseta.cli._console import count, make_console, table
+from meseta.cli._guard import command
+from meseta.cli._progress import watch
+from meseta.errors import MesetaError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from meseta.data import Fetched, SeriesKey, Store
+    from meseta.data._listen import Listener
+
+    # A series, what was done, or why it failed.
+    _Row: TypeAlias = tuple[SeriesKey, Fetched | None, str]
+
+__all__ = ["register"]
+
+_HEADS = ("symbol", "interval", "what was done", "new rows", "rows", "first", "last", "")
+_HIT = "nothing to ask for"
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command to the group `data`."""
+    examples = (
+        "meseta data fetch SMH QQQ --source yahoo\n"
+        "meseta data fetch SMH --source yahoo --basis total-return --start 2005-01-01\n"
+        "meseta data fetch @ES --source tradestation --interval 5m --start 2022-01-01\n"
+        "meseta data fetch BTCUSDT --source binance --interval 1m --start 2024-01-01 "
+        "--kind bars --kind mark --kind funding"
+    )
+    command(group, "fetch", examples=examples)(_fetch)
+
+
+def _fetch(
+    *,
+    symbols: Annotated[
+        list[str], typer.Argument(metavar="SYMBOL...", help="As the vendor writes them.")
+    ],
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="tradestation, yahoo, binance, or path/to/file.py:NAME for your own.",
+        ),
+    ],
+    interval: Annotated[
+        str, typer.Option(metavar="SIZE", help="Length of a bar: 1m, 5m, 4h, 1d, 1w and the like.")
+    ] = "1d",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="bars, mark, index, premium, funding or trades; may be given several times. "
+            "Default: bars.",
+        ),
+    ] = None,
+    basis: opt.Basis = None,
+    session: opt.Session = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    calendar: opt.Calendar = None,
+    store: opt.Store = None,
+) -> None:
+    """Fetch what is missing of some series, and store it.
+
+    Stored rows are asked for again where new ones join them: had the vendor changed one since,
+    by a split for instance, all of the series is fetched again. Bars that are still open are
+    never stored. Everything that came is kept when you interrupt this.
+    """
+    from meseta.data import Store, find_source
+    from meseta.data._key import SeriesKey
+
+    shelf, vendor = Store(store), find_source(source)
+    keys = [
+        SeriesKey(
+            vendor.name,
+            symbol,
+            interval,
+            _as(one),
+            _as(basis or vendor.basis_of(symbol)),
+            session or "",
+        )
+        for symbol in symbols
+        for one in kind or ["bars"]
+    ]
+    for key in keys:
+        vendor.facts(key)
+    asked = {"source": vendor, "start": start, "end": end, "calendar": calendar}
+    _show(make_console(), _all(keys, shelf, asked))
+
+
+def _as(value: str) -> Any:
+    """Let `SeriesKey` say what is wrong with a word that is none of its own."""
+    return value
+
+
+def _all(keys: list[SeriesKey], store: Store, asked: dict[str, Any]) -> list[_Row]:
+    """Fetch one series after the other; a fault of one does not stop the rest."""
+    from meseta.pipeline._progress import steps_of
+
+    rows: list[_Row] = []
+    with watch(make_console(stderr=True)) as progress:
+        for key in keys:
+            try:
+                tell = steps_of(progress, key.label)
+                rows.append((key, _one(key, store, asked, tell), ""))
+            except MesetaError as error:
+                rows.append((key, None, str(error)))
+            except KeyboardInterrupt as error:
+                error.add_note("What came is stored; the same command goes on from there.")
+                raise
+    return rows
+
+
+def _one(key: SeriesKey, store: Store, asked: dict[str, Any], tell: Listener) -> Fetched:
+    from meseta.data import fetch, wanted
+
+    zone = asked["source"].facts(key).timezone
+    begin, stop = wanted(key, zone, asked["start"], asked["end"])
+    return fetch(
+        key,
+        asked["source"],
+        store,
+        start=begin,
+        end=stop,
+        tell=tell,
+        calendar=asked["calendar"],
+    )
+
+
+def _show(console: Console, rows: list[_Row]) -> None:
+    table(console, "", _HEADS, [_cells(*row) for row in rows], left=3, wrap=("",))
+    notes = [
+        f"{key.label}: {text}"
+        for key, done, _ in rows
+        if done is not None
+        for text in (*(found.message for found in done.warnings), *done.meta.notes)
+    ]
+    for note in notes:
+        console.print(note, soft_wrap=True)
+    if any(done is None for _, done, _ in rows):
+        raise typer.Exit(1)
+
+
+def _cells(key: SeriesKey, done: Fetched | None, fault: str) -> tuple[str, ...]:
+    name = (key.symbol, key.label.removeprefix(f"{key.source} {key.symbol} "))
+    if done is None:
+        return (*name, "failed", "-", "-", "-", "-", fault)
+    actions = ", ".join(entry.action for entry in done.entries) or _HIT
+    new = sum(entry.rows for entry in done.entries)
+    first, last = (_moment(key, moment) for moment in (done.meta.first, done.meta.last))
+    return (*name, actions, count(new), count(done.meta.rows), first, last, "")
+
+
+def _moment(key: SeriesKey, moment: datetime | None) -> str:
+    if moment is None:
+        return "-"
+    return f"{moment:%Y-%m-%d}" if key.daily else f"{moment:%Y-%m-%d %H:%M} UTC"
