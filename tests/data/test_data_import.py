@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from meseta.data._to_bars import to_bars
 from meseta.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from data.conftest import Clock
 
 NEW_YORK = "America/New_York"
@@ -232,5 +231,15 @@ def test_a_calendar_is_known_by_its_name(tmp_path: Path, store: Store) -> None:
 def test_what_is_no_data_file_is_said(tmp_path: Path, store: Store) -> None:
     with pytest.raises(DataError, match=r"cannot read .*none.csv"):
         bring(store, tmp_path / "none.csv")
+    with pytest.raises(DataError, match=r"empty.csv: .*\n  the source holds no bars"):
+        bring(store, write(tmp_path / "empty.csv", DAILY))
     with pytest.raises(DataError, match=r"notes.txt: no column for"):
         bring(store, write(tmp_path / "notes.txt", "to do\nnothing\n"))
+
+
+@pytest.mark.parametrize("name", ["-", "sample:nasdaq"])
+def test_a_file_of_any_name_is_a_file(tmp_path: Path, store: Store, name: str) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        bring(store, Path(name))
+    write(tmp_path / name, days(("2024-01-02", 1), ("2024-01-03", 1)))
+    assert key_of(bring(store, Path(name))).symbol == name

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.series import DAILY, MINUTES, TRADES, meta, rows
 from meseta.bars import Finding, load
@@ -126,3 +128,18 @@ def test_an_hour_that_occurs_twice_is_read_in_order() -> None:
         wall("11-03 01:30", "11-03 01:00", "11-03 01:45", "11-03 02:00", "11-04 01:00"), NEW_YORK
     )
     assert [f"{at:%H:%M}" for at in both.utc] == ["05:30", "06:00", "06:45", "07:00", "06:00"]
+
+
+@given(
+    zone=st.sampled_from([NEW_YORK, "Europe/London", "Australia/Sydney", "Asia/Tokyo"]),
+    day=st.sampled_from(["2024-03-10", "2024-03-31", "2024-04-07", "2024-10-06", "2024-11-03"]),
+    step=st.integers(1, 60),
+    begin=st.integers(0, 59),
+)
+def test_moments_without_a_pause_come_back_from_wall_time(
+    zone: str, day: str, step: int, begin: int
+) -> None:
+    first = datetime.fromisoformat(f"{day}T00:00Z") + timedelta(hours=-12, minutes=begin)
+    moments = pl.Series([first + timedelta(minutes=step * at) for at in range(2160 // step)])
+    moments = moments.cast(pl.Datetime("us", "UTC"))
+    assert to_utc(to_wall(moments, zone), zone).utc.to_list() == moments.to_list()

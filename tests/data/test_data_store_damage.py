@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import shutil
@@ -17,6 +18,7 @@ from data.series import DAILY, MINUTES, TRADES, meta, moment, rows, values
 from meseta.data import SeriesKey, _meta
 from meseta.data._meta import Meta, from_text, to_text
 from meseta.data._store import DamagedError, Store
+from meseta.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +84,24 @@ def test_a_kill_leaves_the_old_series_or_the_new_one(
         names = {path.name for path in store.folder(key).iterdir()}
         assert names == {"meta.json", *(part.file for part in saved.parts)}
     assert seen == {(1.0,) * 60, (1.0,) * 10 + (2.0,) * 60}
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    old = store.save(meta(DAILY), rows(DAILY, [(0, 1)]))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(RunError, match=r"cannot write .*No space left"):
+            store.save(old, rows(DAILY, [(0, 2)]))
+    assert store.read(DAILY) == old
+    assert store.verify(DAILY) == ()
+    assert len(list(store.folder(DAILY).iterdir())) == 2
 
 
 def test_a_kill_while_setting_aside_loses_nothing(

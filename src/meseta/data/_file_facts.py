@@ -114,7 +114,7 @@ def _kline(opened: Source) -> bool:
 
 def _span(columns: Columns, size: BarSize | None) -> Span:
     times = columns.order[~np.isnat(columns.order)]
-    if len(times) < 2 and size is None:
+    if len(times) == 1 and size is None:
         raise DataError(
             "one bar alone does not say how long it is; say so with --interval, such as 1d or 5m"
         )

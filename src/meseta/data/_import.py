@@ -156,8 +156,11 @@ def _import(path: Path, store: Store, options: ImportOptions, begun: set[SeriesK
 
 
 def _load(path: Path, options: ImportOptions) -> Loaded:
+    if not path.is_file():
+        raise DataError(f"cannot read {path}: there is no such file")
     with named(path):
-        opened = open_source(path)
+        # A whole path, since some names mean other things to the reader of bars.
+        opened = open_source(path.absolute())
         table = with_header(opened.table)
     kind = events_in(table)
     if kind:
