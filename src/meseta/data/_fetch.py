@@ -15,7 +15,7 @@ from meseta.data._calendars import check_calendar, finished
 from meseta.data._compare import difference, tick_of
 from meseta.data._coverage import lacks_head, lacks_tail
 from meseta.data._listen import Step
-from meseta.data._meta import Meta
+from meseta.data._meta import Meta, NewerError
 from meseta.data._operation import Log, Operation, iso
 from meseta.data._schema import schema_of
 from meseta.data._store import DamagedError
@@ -141,6 +141,8 @@ class _Work:
             began = meta.first
             if self.key.kind != "trades":
                 self.store.frame(meta)
+        except NewerError:
+            raise
         except DamagedError as error:
             aside = self.store.set_aside(self.key, str(error))
             self.warn("store_damaged", f"{error}; it is kept in {aside} and fetched anew")

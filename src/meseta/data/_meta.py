@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from meseta.bars._bars import Stamp
 
-__all__ = ["DamagedError", "Entry", "Meta", "Part", "damaged", "from_text", "to_text"]
+__all__ = [
+    "DamagedError",
+    "Entry",
+    "Meta",
+    "NewerError",
+    "Part",
+    "damaged",
+    "from_text",
+    "to_text",
+]
 
 _FORMAT = 1
 _WAY_OUT = (
@@ -27,6 +36,10 @@ _WAY_OUT = (
 
 class DamagedError(DataError):
     """A file of the store is not what was written."""
+
+
+class NewerError(DamagedError):
+    """A newer meseta wrote the series, which is sound for all that this one can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +204,7 @@ def from_text(text: str, path: Path) -> Meta:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path, "was cut off or is no metadata of a series") from error
     if newer:
-        raise DamagedError(
+        raise NewerError(
             f"{path} was written by a newer meseta than this one; update meseta, or use another "
             "store (--store)"
         )
