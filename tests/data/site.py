@@ -60,6 +60,8 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Headers and body are sent one by one, and neither waits for the other.
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
                 return
