@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meseta.data._calendars import finished
 from meseta.data._dates import wanted
 from meseta.data._fetch import Fetched, fetch
 from meseta.data._key import SeriesKey, parse_bar_size
@@ -24,6 +25,7 @@ __all__ = [
     "Store",
     "fetch",
     "find_source",
+    "finished",
     "obtain",
     "parse_bar_size",
     "schema_of",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meseta.bars._size import DAY
+from meseta.data import _clock
 from meseta.data._missing import Missing, missing
 from meseta.data._periods import first_days, micros_of, midnight, moment_of, one, unit_of
 from meseta.data._sessions import Sessions, closings_of, sessions_of
@@ -40,7 +41,7 @@ def check_calendar(name: str) -> None:
     sessions_of(name)
 
 
-def finished(key: SeriesKey, calendar: str | None, moment: datetime) -> datetime:
+def finished(key: SeriesKey, calendar: str | None, moment: datetime | None = None) -> datetime:
     """Return the end, exclusive, of the rows that are finished at `moment`.
 
     A session is finished `SETTLE` after its close, and without a calendar when its date is over
@@ -55,7 +56,7 @@ def finished(key: SeriesKey, calendar: str | None, moment: datetime) -> datetime
     calendar
         Name, or None.
     moment
-        With a time zone.
+        With a time zone; None is now.
 
     Returns
     -------
@@ -64,6 +65,7 @@ def finished(key: SeriesKey, calendar: str | None, moment: datetime) -> datetime
         unfinished week or month; for shorter bars just after the last whole minute, and for
         events `moment`.
     """
+    moment = _clock.now() if moment is None else moment
     if key.bar is None:
         return moment.astimezone(UTC)
     if not key.daily:

@@ -12,7 +12,7 @@ from meseta.data.sources._source import Answer, Facts, Source
 from meseta.data.sources.tradestation._api import NotFoundError, Pace, Talk, api_url
 from meseta.data.sources.tradestation._bars import ZONE, frame_of
 from meseta.data.sources.tradestation._session import Session
-from meseta.data.sources.tradestation._symbols import calendar_of, check, query_of
+from meseta.data.sources.tradestation._symbols import basis_of, calendar_of, check, query_of
 from meseta.data.sources.tradestation._tokens import TokenStore
 from meseta.errors import DataError
 
@@ -49,6 +49,10 @@ class TradeStation(Source):
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
         self.pace = Pace()
+
+    def basis_of(self, symbol: str) -> Basis:
+        """Return the one basis that the vendor has of a symbol."""
+        return basis_of(symbol)
 
     def facts(self, key: SeriesKey) -> Facts:
         """Say what is known of a series; see `Source.facts`.
