@@ -65,13 +65,7 @@ class Yahoo(Source):
     def fetch(self, key: SeriesKey, start: datetime, end: datetime, tell: Listener) -> Answer:
         """Return the finished rows of ``start <= moment < end``, see `Source.fetch`."""
         _check(key)
-        if not key.daily and start < _oldest(key):
-            raise SourceError(
-                f"Yahoo has bars of {key.size} of the last {_DAYS[key.size]} days alone; "
-                f"`--start` must be {_oldest(key) + _DAY:%Y-%m-%d} or later, got "
-                f"{start:%Y-%m-%d}",
-                temporary=False,
-            )
+        _check_age(key, start)
         reply = self._reply(key, start, end, tell) if start < end else Reply(None, {})
         now = _clock.now()
         calendar = market_of(key.symbol).calendar
@@ -109,6 +103,17 @@ def _check(key: SeriesKey) -> None:
             f"`basis` must be {' or '.join(known)} for Yahoo's bars of {key.size}, "
             f"got {key.basis!r}"
         )
+
+
+def _check_age(key: SeriesKey, start: datetime) -> None:
+    if key.daily or start >= _oldest(key):
+        return
+    raise SourceError(
+        f"Yahoo has bars of {key.size} of the last {_DAYS[key.size]} days alone, and was asked "
+        f"for {start:%Y-%m-%d}; `--start` must be {_oldest(key) + _DAY:%Y-%m-%d} or later, and "
+        "stored bars that end before then can only be removed and begun anew",
+        temporary=False,
+    )
 
 
 def _oldest(key: SeriesKey) -> datetime:
