@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from meseta.data import Fetched, SeriesKey, Store
     from meseta.data._listen import Listener
 
-    # A series, what was done, or why it failed.
-    _Row: TypeAlias = tuple[SeriesKey, Fetched | None, str]
+    # A series, and what was done or why it failed.
+    _Row: TypeAlias = tuple[SeriesKey, Fetched | MesetaError]
 
 __all__ = ["register"]
 
-_HEADS = ("symbol", "interval", "what was done", "new rows", "rows", "first", "last", "")
+_HEADS = ("symbol", "interval", "what was done", "new rows", "rows", "first", "last")
 _HIT = "nothing to ask for"
 
 
@@ -113,9 +113,9 @@ def _all(keys: list[SeriesKey], store: Store, asked: dict[str, Any]) -> list[_Ro
         for key in keys:
             try:
                 tell = steps_of(progress, key.label)
-                rows.append((key, _one(key, store, asked, tell), ""))
+                rows.append((key, _one(key, store, asked, tell)))
             except MesetaError as error:
-                rows.append((key, None, str(error)))
+                rows.append((key, error))
             except KeyboardInterrupt as error:
                 error.add_note("What came is stored; the same command goes on from there.")
                 raise
@@ -139,27 +139,30 @@ def _one(key: SeriesKey, store: Store, asked: dict[str, Any], tell: Listener) ->
 
 
 def _show(console: Console, rows: list[_Row]) -> None:
-    table(console, "", _HEADS, [_cells(*row) for row in rows], left=3, wrap=("",))
-    notes = [
-        f"{key.label}: {text}"
-        for key, done, _ in rows
-        if done is not None
-        for text in (*(found.message for found in done.warnings), *done.meta.notes)
-    ]
-    for note in notes:
-        console.print(note, soft_wrap=True)
-    if any(done is None for _, done, _ in rows):
-        raise typer.Exit(1)
+    table(console, "", _HEADS, [_cells(*row) for row in rows], left=3)
+    for key, done in rows:
+        for text in _said(done):
+            typer.echo(f"{key.label}: {text}", err=isinstance(done, MesetaError))
+    codes = [done.exit_code for _, done in rows if isinstance(done, MesetaError)]
+    if codes:
+        raise typer.Exit(max(codes))
 
 
-def _cells(key: SeriesKey, done: Fetched | None, fault: str) -> tuple[str, ...]:
+def _said(done: Fetched | MesetaError) -> tuple[str, ...]:
+    """Return what a user should read of one series."""
+    if isinstance(done, MesetaError):
+        return (str(done),)
+    return (*(found.message for found in done.warnings), *done.meta.notes)
+
+
+def _cells(key: SeriesKey, done: Fetched | MesetaError) -> tuple[str, ...]:
     name = (key.symbol, key.label.removeprefix(f"{key.source} {key.symbol} "))
-    if done is None:
-        return (*name, "failed", "-", "-", "-", "-", fault)
+    if isinstance(done, MesetaError):
+        return (*name, "failed", *"----")
     actions = ", ".join(entry.action for entry in done.entries) or _HIT
     new = sum(entry.rows for entry in done.entries)
     first, last = (_moment(key, moment) for moment in (done.meta.first, done.meta.last))
-    return (*name, actions, count(new), count(done.meta.rows), first, last, "")
+    return (*name, actions, count(new), count(done.meta.rows), first, last)
 
 
 def _moment(key: SeriesKey, moment: datetime | None) -> str:
