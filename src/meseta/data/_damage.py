@@ -17,7 +17,19 @@ _WAY_OUT = (
 
 
 class DamagedError(DataError):
-    """A file of the store is not what was written."""
+    """A file of the store is not what was written.
+
+    Parameters
+    ----------
+    fault
+        Which file, and what is wrong with it.
+    way_out
+        What to do about it.
+    """
+
+    def __init__(self, fault: str, way_out: str = _WAY_OUT) -> None:
+        super().__init__(f"{fault}; {way_out}")
+        self.fault = fault
 
 
 class NewerError(DamagedError):
@@ -25,5 +37,5 @@ class NewerError(DamagedError):
 
 
 def damaged(path: Path, what: str) -> DamagedError:
-    """Make the error that says what is wrong with a file, and the way out."""
-    return DamagedError(f"{path} {what}; {_WAY_OUT}")
+    """Make the error that says what is wrong with a file."""
+    return DamagedError(f"{path} {what}")

@@ -63,7 +63,7 @@ class Keeper:
         except NewerError:
             raise
         except DamagedError as error:
-            self._set_aside(str(error))
+            self._set_aside(error.fault)
             return None, began
         self.log = Log(meta.log)
         # What a source says of a series may change with its version, and the user's calendar.
