@@ -132,20 +132,16 @@ class Attempt:
         found = dict(parse_qsl(query))
         state = found.get("state", "").encode(errors="replace")
         if not hmac.compare_digest(state, self.state.get_secret_value().encode()):
-            raise SourceError(
+            raise _failed(
                 "the answer that came does not belong to this sign-in (its `state` is another): "
                 "it is from an older page, or not from TradeStation; nothing was stored, begin "
-                "the sign-in again",
-                temporary=False,
+                "the sign-in again"
             )
         if "error" in found:
-            why = printable(found.get("error_description", ""))
-            raise SourceError(
-                f"TradeStation did not sign you in ({printable(found['error'])}: {why})",
-                temporary=False,
-            )
+            why = printable(f"{found['error']}: {found.get('error_description', '')}")
+            raise _failed(f"TradeStation did not sign you in ({why})")
         if "code" not in found:
-            raise SourceError("TradeStation's answer has no code; begin again", temporary=False)
+            raise _failed("TradeStation's answer has no code; begin the sign-in again")
         return SecretStr(found["code"])
 
     def _challenge(self) -> dict[str, str]:
@@ -166,24 +162,14 @@ def exchange(attempt: Attempt, code: SecretStr, tell: Listener = silent) -> Toke
     SourceError
         TradeStation refuses the code or the key, or cannot be reached.
     """
-    made = attempt.application
-    proof = {"code_verifier": attempt.verifier} if made.flow == "pkce" else {}
-    form = {
-        "grant_type": "authorization_code",
-        "client_id": made.client_id,
-        "code": code,
-        "redirect_uri": made.redirect_uri,
-        **proof,
-        **_secret(made.flow, made.client_secret),
-    }
     try:
-        reply = ask(form, tell)
+        reply = ask(_code_form(attempt, code), tell)
     except RefusedError as error:
-        raise SourceError(
+        raise _failed(
             f"TradeStation refused the sign-in ({error}); if the stored secret is wrong, "
-            "`meseta data logout tradestation` forgets it",
-            temporary=False,
+            "`meseta data logout tradestation` forgets it"
         ) from error
+    made = attempt.application
     return Tokens(
         client_id=made.client_id,
         client_secret=None if environment_secret() else made.client_secret,
@@ -207,19 +193,8 @@ def refresh(tokens: Tokens, tell: Listener = silent) -> Tokens:
     SourceError
         TradeStation wants a new sign-in, or cannot be reached.
     """
-    if tokens.refresh_token is None:
-        raise SourceError(
-            f"the TradeStation sign-in has ended and cannot renew itself; {SIGN_IN_AGAIN}",
-            temporary=True,
-        )
-    form = {
-        "grant_type": "refresh_token",
-        "client_id": tokens.client_id,
-        "refresh_token": tokens.refresh_token,
-        **_secret(tokens.flow, tokens.client_secret),
-    }
     try:
-        reply = ask(form, tell)
+        reply = ask(_refresh_form(tokens), tell)
     except RefusedError as error:
         raise SourceError(
             f"TradeStation will not renew the sign-in ({error}); {SIGN_IN_AGAIN}", temporary=True
@@ -231,6 +206,33 @@ def refresh(tokens: Tokens, tell: Listener = silent) -> Tokens:
         "scope": text_of(reply, "scope") or tokens.scope,
     }
     return tokens.model_copy(update=changed)
+
+
+def _code_form(attempt: Attempt, code: SecretStr) -> dict[str, str | SecretStr]:
+    made = attempt.application
+    proof = {"code_verifier": attempt.verifier} if made.flow == "pkce" else {}
+    return {
+        "grant_type": "authorization_code",
+        "client_id": made.client_id,
+        "code": code,
+        "redirect_uri": made.redirect_uri,
+        **proof,
+        **_secret(made.flow, made.client_secret),
+    }
+
+
+def _refresh_form(tokens: Tokens) -> dict[str, str | SecretStr]:
+    if tokens.refresh_token is None:
+        raise SourceError(
+            f"the TradeStation sign-in has ended and cannot renew itself; {SIGN_IN_AGAIN}",
+            temporary=True,
+        )
+    return {
+        "grant_type": "refresh_token",
+        "client_id": tokens.client_id,
+        "refresh_token": tokens.refresh_token,
+        **_secret(tokens.flow, tokens.client_secret),
+    }
 
 
 def _secret(flow: Flow, stored: SecretStr | None) -> dict[str, str | SecretStr]:
@@ -257,3 +259,7 @@ def _expires(reply: Mapping[str, Any]) -> datetime | None:
         return _clock.now() + timedelta(seconds=float(reply["expires_in"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _failed(told: str) -> SourceError:
+    return SourceError(told, temporary=False)
