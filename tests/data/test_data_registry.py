@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meseta.data import Listener
 from meseta.data.sources import Source, find_source, sources
 from meseta.errors import ArgumentError
 
@@ -50,6 +51,29 @@ def test_a_file_s_source_is_found_by_variable_by_name_and_alone(tmp_path: Path) 
     assert found is find_source(f"{path}:mine") is find_source(str(path))
     file_of(tmp_path, "FIRST = Mine()\nFIRST.more = 1\n")
     assert find_source(str(path)) is not found
+
+
+def test_whoever_writes_a_source_can_annotate_it(tmp_path: Path) -> None:
+    text = """
+from datetime import datetime
+from typing import get_type_hints
+from meseta.data import Basis, Kind, Listener, SeriesKey, Step
+
+class Typed(Mine):
+    kinds: tuple[Kind, ...] = ("bars",)
+
+    def basis_of(self, symbol: str) -> Basis:
+        return "split"
+
+    def fetch(self, key: SeriesKey, start: datetime, end: datetime, tell: Listener) -> Answer:
+        tell(Step("page"))
+        return Answer(None)
+
+TYPED = Typed()
+TYPED.hints = get_type_hints(Typed.fetch)
+"""
+    source = find_source(f"{file_of(tmp_path, text)}:TYPED")
+    assert vars(source)["hints"]["tell"] == Listener
 
 
 @pytest.mark.parametrize(

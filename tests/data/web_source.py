@@ -14,7 +14,7 @@ from meseta.data.sources import Answer, Facts, Source
 from meseta.data.sources._http import Http, take_all
 
 if TYPE_CHECKING:
-    from meseta.data._listen import Listener
+    from meseta.data import Listener
 
 
 class Web(Source):

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from meseta.data import Fetched, SeriesKey, Store
-    from meseta.data._listen import Listener
+    from meseta.data import Fetched, Listener, SeriesKey, Store
 
     # A series, and what was done or why it failed.
     _Row: TypeAlias = tuple[SeriesKey, Fetched | MesetaError]

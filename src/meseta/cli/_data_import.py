@@ -20,9 +20,9 @@ from meseta.cli._guard import command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from meseta.data import Listener, Step
     from meseta.data._file import ImportOptions, UnsaidError
     from meseta.data._import import Imported
-    from meseta.data._listen import Listener, Step
 
 __all__ = ["register"]
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Listener: TypeAlias = Callable[["Step"], None]
-
-__all__ = ["Step", "silent"]
+__all__ = ["Listener", "Step", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +26,10 @@ class Step:
     what: str
     done: int = 0
     total: int = 0
+
+
+Listener: TypeAlias = Callable[[Step], None]
+"""Whoever is told."""
 
 
 def silent(step: Step) -> None:
