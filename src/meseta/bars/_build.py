@@ -10,7 +10,7 @@ import numpy as np
 
 from meseta.bars._bars import Bars, annual_rate
 from meseta.bars._faults import find_faults
-from meseta.bars._finding import Finding
+from meseta.bars._finding import whole
 from meseta.bars._sessions import find_open
 from meseta.bars._size import infer_size, steps_of
 from meseta.bars._suspicions import find_suspicions
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from meseta.bars._bars import Stamp
     from meseta.bars._faults import Columns
+    from meseta.bars._finding import Finding
     from meseta.bars._size import BarSize
 
-__all__ = ["Label", "Verdict", "build", "judge", "whole"]
+__all__ = ["Label", "Verdict", "build", "judge"]
 
 
 T = TypeVar("T", bound=np.generic)
@@ -125,8 +126,3 @@ def _own(array: npt.NDArray[T]) -> npt.NDArray[T]:
     copy = np.array(array, order="C")
     copy.setflags(write=False)
     return copy
-
-
-def whole(code: str, message: str) -> Finding:
-    """Make a finding about the source as a whole."""
-    return Finding(code, 0, "", "", message)

@@ -66,7 +66,8 @@ def check(
     ArgumentError
         An option is unknown. Faults of the data, up to a missing file, do not raise.
     """
-    from meseta.bars._build import judge, whole
+    from meseta.bars._build import judge
+    from meseta.bars._finding import whole
     from meseta.bars._read import Options, read
     from meseta.bars._sources import describe
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["UNREACHABLE", "Finding", "and_more", "clock"]
+__all__ = ["UNREACHABLE", "Finding", "and_more", "clock", "whole"]
 
 # Code of the finding that stored bars stand in for those that a source has now.
 UNREACHABLE = "source_unreachable"
@@ -36,6 +36,11 @@ class Finding:
     time: str
     value: str
     message: str
+
+
+def whole(code: str, message: str) -> Finding:
+    """Make a finding about the source as a whole."""
+    return Finding(code, 0, "", "", message)
 
 
 def clock(time: np.datetime64) -> str:

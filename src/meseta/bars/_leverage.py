@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meseta.bars._finding import Finding, clock
+from meseta.bars._finding import clock, whole
 from meseta.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from meseta.bars._build import Label
     from meseta.bars._faults import Columns
+    from meseta.bars._finding import Finding
 
 __all__ = ["leverage"]
 
@@ -87,4 +88,4 @@ def _note(base: str) -> Finding:
         f"made up: {TIMES} times the daily return of {base} less {100 * COST:g} % a year; "
         "not a fund's prices"
     )
-    return Finding("made_up", 0, "", "", message)
+    return whole("made_up", message)

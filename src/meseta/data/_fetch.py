@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from meseta.bars import Finding
+from meseta.bars._finding import whole
 from meseta.data import _clock
 from meseta.data._answers import checked, spans
 from meseta.data._calendars import check_calendar, finished
@@ -24,6 +24,7 @@ from meseta.errors import ArgumentError, DataError, MesetaError, SourceError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from meseta.bars import Finding
     from meseta.data._answers import Span
     from meseta.data._key import SeriesKey
     from meseta.data._listen import Listener
@@ -354,7 +355,7 @@ class _Work:
         return row + _LEAST
 
     def warn(self, code: str, message: str) -> None:
-        self.warnings.append(Finding(code, 0, "", "", message))
+        self.warnings.append(whole(code, message))
 
 
 def _told(meta: Meta, answer: Answer) -> Meta:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from meseta._near import did_you_mean
-from meseta.bars import Finding
-from meseta.bars._finding import UNREACHABLE
+from meseta.bars._finding import UNREACHABLE, whole
 from meseta.data import _clock
 from meseta.data._calendars import finished, missing
 from meseta.data._coverage import lacks_head, lacks_tail
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bars import Bars
+    from meseta.bars import Bars, Finding
     from meseta.data._key import Basis
     from meseta.data._listen import Listener
     from meseta.data._meta import Meta
@@ -193,7 +192,7 @@ def _brought_up_to_date(
         meta = store.read(key) if error.temporary else None
         if meta is None:
             raise
-        return (finding(UNREACHABLE, f"{error}; {_used_instead(meta)}"),)
+        return (whole(UNREACHABLE, f"{error}; {_used_instead(meta)}"),)
 
 
 def _used_instead(meta: Meta) -> str:
@@ -218,16 +217,11 @@ def _uncovered(meta: Meta, begin: datetime | None, stop: datetime | None) -> tup
         f"{meta.key.label} is stored from {meta.first:%Y-%m-%d} to {meta.last:%Y-%m-%d}, which is "
         "not all that was asked for, and nothing was fetched"
     )
-    return (finding("stored_only", text),)
+    return (whole("stored_only", text),)
 
 
 def _missing(meta: Meta, frame: pl.DataFrame) -> tuple[Finding, ...]:
     holes = missing(meta.key, meta.calendar, schema_of(meta.key).moments(frame))
     if not holes.count:
         return ()
-    return (finding("missing_sessions", f"{meta.key.label} lacks {holes.text}"),)
-
-
-def finding(code: str, message: str) -> Finding:
-    """Make a finding about a series as a whole."""
-    return Finding(code, 0, "", "", message)
+    return (whole("missing_sessions", f"{meta.key.label} lacks {holes.text}"),)
