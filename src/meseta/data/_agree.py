@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,6 +10,7 @@ import polars as pl
 from meseta.bars._finding import and_more
 from meseta.data._parts import ends, within
 from meseta.data._schema import schema_of
+from meseta.data._spans import through
 
 if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
@@ -66,8 +67,7 @@ def _among(key: SeriesKey, frame: pl.DataFrame, others: pl.DataFrame) -> pl.Seri
     """Say which rows lie between the first and the last of the others."""
     if not others.height:
         return ~within(key, frame, None, None)
-    first, last = ends(key, others)
-    return within(key, frame, first, last + timedelta(microseconds=1))
+    return within(key, frame, *through(*ends(key, others)))
 
 
 def _differs(one: pl.Series, other: pl.Series) -> pl.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,29 +11,16 @@ from meseta.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
 
     from meseta.data._key import SeriesKey
+    from meseta.data._spans import Span
     from meseta.data.sources import Answer, Source
 
-__all__ = ["Span", "checked", "spans"]
+__all__ = ["checked"]
 
-Span = tuple["datetime", "datetime"]
 _OHLC = ("open", "high", "low", "close")
 # Where prices of zero and less are real: futures joined by adding, and rates.
 _SIGNED = {"back-adjusted", "unknown"}
-
-
-def spans(begin: datetime, stop: datetime, page: timedelta | None) -> list[Span]:
-    """Cut a span into pages, oldest first, each but the first of the full length.
-
-    The newest page is a full one, so that what is fetched first is most.
-    """
-    cuts = [stop]
-    while page is not None and cuts[-1] - page > begin:
-        cuts.append(cuts[-1] - page)
-    edges = [begin, *reversed(cuts)]
-    return list(itertools.pairwise(edges))
 
 
 def checked(source: Source, key: SeriesKey, answer: Answer, span: Span) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from meseta.data import _clock
 from meseta.data._missing import Missing, missing
 from meseta.data._periods import first_days, micros_of, midnight, moment_of, one, unit_of
 from meseta.data._sessions import Sessions, closings_of, sessions_of
+from meseta.data._spans import LEAST
 
 if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
@@ -70,7 +71,7 @@ def finished(key: SeriesKey, calendar: str | None, moment: datetime | None = Non
         return moment.astimezone(UTC)
     if not key.daily:
         minute = moment.astimezone(UTC).replace(second=0, microsecond=0)
-        return minute + timedelta(microseconds=1)
+        return minute + LEAST
     dates, closes = closings_of(calendar)
     running = int(np.searchsorted(closes, micros_of(moment - SETTLE), "right"))
     number, unit = unit_of(key)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-__all__ = ["now", "sleep"]
+__all__ = ["now", "sleep", "stamp"]
 
 
 def now() -> datetime:
     """Return the present time in UTC."""
     return datetime.now(UTC)
+
+
+def stamp() -> str:
+    """Return the present time in UTC as it is written down: ISO, to the second."""
+    return now().isoformat(timespec="seconds")
 
 
 def sleep(seconds: float) -> None:

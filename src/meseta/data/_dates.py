@@ -6,15 +6,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from meseta.data._spans import LEAST
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
 
 __all__ = ["wanted"]
-
-# A bar that ends at midnight belongs to the day before.
-_LEAST = timedelta(microseconds=1)
 
 
 def wanted(
@@ -59,6 +57,7 @@ def _moment(key: SeriesKey, timezone: str, name: str, text: str, *, days: int) -
         return datetime.combine(day, time(), UTC)
     if dated:
         midnight = (moment + timedelta(days=days)).replace(tzinfo=ZoneInfo(timezone))
-        return midnight.astimezone(UTC) + (_LEAST if key.bar else timedelta(0))
+        # A bar that ends at midnight belongs to the day before.
+        return midnight.astimezone(UTC) + (LEAST if key.bar else timedelta(0))
     local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
     return local.astimezone(UTC)

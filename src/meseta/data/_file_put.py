@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from dataclasses import replace as changed
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from meseta.data import _clock
 from meseta.data._agree import new_rows
-from meseta.data._meta import DamagedError, Entry, Meta
+from meseta.data._meta import DamagedError, Meta
+from meseta.data._operation import Operation
 from meseta.data._parts import ends, join, within
+from meseta.data._schema import schema_of
+from meseta.data._spans import through
 from meseta.data._zone import goes_back, to_wall
 from meseta.errors import DataError
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     import polars as pl
@@ -139,8 +139,9 @@ def _save(
     result: Result = "extended" if known.height else "imported"
     whole = join(key, [known, new])
     zone, notes = _zone(meta, whole, loaded)
-    first, last = ends(key, new)
-    span = (first, last + timedelta(microseconds=1))
+    span = through(*ends(key, new))
+    operation = Operation(result, None, path.name)
+    operation.take(schema_of(key).moments(new))
     written = store.save(
         changed(
             meta,
@@ -148,7 +149,7 @@ def _save(
             calendar=loaded.calendar or meta.calendar,
             objects={**meta.objects, path.name: hashlib.sha256(path.read_bytes()).hexdigest()},
             notes=tuple(dict.fromkeys((*meta.notes, *loaded.notes, *notes))),
-            log=(*meta.log, _entry(result, path, new.height, (first, last))),
+            log=(*meta.log, operation.entry),
         ),
         whole.filter(within(key, whole, *span)),
         replace=span if known.height else None,
@@ -172,14 +173,3 @@ def _zone(meta: Meta, whole: pl.DataFrame, loaded: Loaded) -> tuple[str, tuple[s
         note = f"its bars are used in {meta.timezone}, as before; --replace changes that"
         return meta.timezone, (note,)
     return meta.timezone, ()
-
-
-def _entry(result: Result, path: Path, rows: int, span: tuple[datetime, datetime]) -> Entry:
-    return Entry(
-        when=_clock.now().isoformat(timespec="seconds"),
-        action=result,
-        asked=None,
-        received=(span[0].isoformat(), span[1].isoformat()),
-        rows=rows,
-        why=path.name,
-    )

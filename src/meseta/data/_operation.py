@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from meseta.data import _clock
 from meseta.data._meta import Entry
+from meseta.data._spans import iso
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
 
-    from meseta.data._answers import Span
+    from meseta.data._spans import Span
 
-__all__ = ["Log", "Operation", "iso"]
+__all__ = ["Log", "Operation"]
 
 NOTHING_NEW = "nothing new"
 
@@ -38,7 +40,7 @@ class Operation:
         """The line as it stands."""
         idle = self.asked is not None and not self.rows
         return Entry(
-            when=iso(_clock.now().replace(microsecond=0)),
+            when=_clock.stamp(),
             action=NOTHING_NEW if idle else self.action,
             asked=None if self.asked is None else (iso(self.asked[0]), iso(self.asked[1])),
             received=(iso(self.ends[0]), iso(self.ends[1])) if self.ends else None,
@@ -69,8 +71,3 @@ class Log:
         self.new.append(entry)
         self.lines += (entry,)
         return self.lines
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment in UTC."""
-    return moment.astimezone(UTC).isoformat()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meseta.data._spans import LEAST
+
 if TYPE_CHECKING:
     from meseta._types import IntArray
     from meseta.data._key import SeriesKey
@@ -56,7 +58,7 @@ def next_day(day: int, unit: str) -> int:
 
 def micros_of(moment: datetime) -> int:
     """Return microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // LEAST
 
 
 def moment_of(micros: int) -> datetime:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from meseta.data._key import SeriesKey
     from meseta.data._meta import Part
-
-    Span = tuple[datetime, datetime]
+    from meseta.data._spans import Span
 
 __all__ = ["rewrite"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
     from meseta.data._listen import Listener
     from meseta.data._meta import Meta
-    from meseta.data._rewrite import Span
+    from meseta.data._spans import Span
 
 __all__ = ["DamagedError", "Store"]
 
@@ -164,7 +164,7 @@ class Store:
                 meta,
                 parts=parts,
                 content=whole_content(parts),
-                written=_clock.now().isoformat(timespec="seconds"),
+                written=_clock.stamp(),
                 version=version("meseta"),
             )
             write_text(folder / META, to_text(written))
