@@ -335,7 +335,7 @@ class TestRefusals:
         [
             (Reply(403, b"<html>"), "firewall refuses.*wait five minutes", True),
             (Reply(451), "does not serve this region.*archive may", True),
-            (fault(-1121, "Invalid symbol."), "knows no such symbol", False),
+            (fault(-1121, "Invalid symbol."), "knows no symbol BTCUSDT", False),
             (fault(-1120, "Invalid interval."), "no bars of this size.*Invalid interval", False),
             (fault(-1130, "Bad limit."), r"status 400, code -1130\): Bad limit", False),
         ],
@@ -363,7 +363,7 @@ class TestRefusals:
         assert answer.notes[0].startswith("only what the archive has: Binance's REST API")
 
     def test_a_symbol_that_nobody_knows(self, site: BinanceSite) -> None:
-        with pytest.raises(SourceError, match="knows no such symbol") as found:
+        with pytest.raises(SourceError, match="knows no symbol NOSUCH") as found:
             fetch("2024-03-01", NOW, SeriesKey("binance", "NOSUCH", "1h"))
         assert not found.value.temporary
 
