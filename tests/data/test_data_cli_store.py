@@ -11,7 +11,7 @@ from data.files import EPOCH, HOUR, KLINES, days, klines, write
 from data.series import DAILY, MINUTES, TRADES, meta, rows
 from meseta.cli import _data_import
 from meseta.data import Entry, SeriesKey, Store
-from meseta.data._find import Wanted, find_series
+from meseta.data._find import Pick, find_series
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -125,14 +125,14 @@ def test_a_name_may_mean_several(meseta: Call, store: Store) -> None:
 
 def test_a_name_that_is_not_stored(store: Store) -> None:
     with pytest.raises(ArgumentError, match=r"no series SMM is stored in .*; did you mean SMH\?"):
-        find_series(store, Wanted(name="SMM"))
+        find_series(store, Pick(name="SMM"))
 
 
 def test_a_symbol_with_a_slash_is_found(store: Store) -> None:
     key = SeriesKey("yahoo", "BRK/B", "1d")
     store.save(meta(key), rows(key, [(0, 1)]))
     for name in ("BRK/B", "yahoo/BRK/B", "yahoo/BRK/B/1d"):
-        assert find_series(store, Wanted(name=name)) == key
+        assert find_series(store, Pick(name=name)) == key
 
 
 def test_verify_of_sound_series(meseta: Call, store: Store) -> None:

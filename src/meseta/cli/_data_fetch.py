@@ -8,13 +8,12 @@ import typer
 
 from meseta.cli import _options as opt  # noqa: TC001 - Typer reads annotations
 from meseta.cli._console import count, make_console, table
+from meseta.cli._data_show import when
 from meseta.cli._guard import command
 from meseta.cli._progress import watch
 from meseta.errors import MesetaError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rich.console import Console
 
     from meseta.data import Fetched, Listener, SeriesKey, Store
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_HEADS = ("symbol", "interval", "what was done", "new rows", "rows", "first", "last")
+_HEADS = ("symbol", "interval", "what was done", "new rows", "rows", "first (UTC)", "last (UTC)")
 _HIT = "nothing to ask for"
 
 
@@ -52,9 +51,7 @@ def _fetch(
             help="tradestation, yahoo, binance, or path/to/file.py:NAME for your own.",
         ),
     ],
-    interval: Annotated[
-        str, typer.Option(metavar="SIZE", help="Length of a bar: 1m, 5m, 4h, 1d, 1w and the like.")
-    ] = "1d",
+    interval: opt.Interval = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,7 +81,7 @@ def _fetch(
         SeriesKey(
             vendor.name,
             symbol,
-            interval,
+            interval or "1d",
             _as(one),
             _as(basis or vendor.basis_of(symbol)),
             session or "",
@@ -160,11 +157,5 @@ def _cells(key: SeriesKey, done: Fetched | MesetaError) -> tuple[str, ...]:
         return (*name, "failed", *"----")
     actions = ", ".join(entry.action for entry in done.entries) or _HIT
     new = sum(entry.rows for entry in done.entries)
-    first, last = (_moment(key, moment) for moment in (done.meta.first, done.meta.last))
-    return (*name, actions, count(new), count(done.meta.rows), first, last)
-
-
-def _moment(key: SeriesKey, moment: datetime | None) -> str:
-    if moment is None:
-        return "-"
-    return f"{moment:%Y-%m-%d}" if key.daily else f"{moment:%Y-%m-%d %H:%M} UTC"
+    span = (when(done.meta, done.meta.first), when(done.meta, done.meta.last))
+    return (*name, actions, count(new), count(done.meta.rows), *span)

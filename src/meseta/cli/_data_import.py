@@ -78,13 +78,7 @@ def _import(
     basis: opt.Basis = None,
     interval: opt.Interval = None,
     kind: opt.Kind = None,
-    calendar: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="When the market is open: XNYS, CMES or 24/7, for what is missing.",
-        ),
-    ] = None,
+    calendar: common.Calendar = None,
     allow_nonpositive: common.Nonpositive = None,
     replace_: Annotated[
         bool,
@@ -92,7 +86,7 @@ def _import(
             "--replace", help="Import in place of what is stored, of which a copy is set aside."
         ),
     ] = False,
-    store: opt.StoreFolder = None,
+    store: common.Store = None,
 ) -> None:
     """Put data files into the store, to be used by symbol.
 

@@ -1,23 +1,13 @@
-"""Options of the commands about stored data."""
+"""Options that say which stored series is meant, or what a file is to become."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["Basis", "Interval", "Kind", "Source", "StoreFolder", "Symbol"]
+__all__ = ["Basis", "Interval", "Kind", "Source", "Symbol"]
 
-StoreFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--store",
-        metavar="FOLDER",
-        help="Where data are kept. Default: the folder data in the user's data folder, which "
-        "MESETA_HOME moves.",
-    ),
-]
 Symbol = Annotated[
     str,
     typer.Argument(metavar="SYMBOL", help="SMH, yahoo/SMH or yahoo/SMH/1d."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meseta.cli import _data_options as opt  # noqa: TC001 - Typer reads annotations
+from meseta.cli import _options as common  # noqa: TC001 - Typer reads annotations
 from meseta.cli._console import count, make_console, size, table
 from meseta.cli._data_show import bytes_of, show_series, when
 from meseta.cli._guard import command
@@ -40,7 +41,7 @@ def register(group: typer.Typer) -> None:
 
 def _list(
     *,
-    store: opt.StoreFolder = None,
+    store: common.Store = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the series that are stored."""
@@ -63,14 +64,17 @@ def _show(
     interval: opt.Interval = None,
     kind: opt.Kind = None,
     basis: opt.Basis = None,
-    store: opt.StoreFolder = None,
+    session: common.Session = None,
+    store: common.Store = None,
 ) -> None:
     """Show what is known of a series: where it comes from, its gaps, and what looks wrong."""
-    from meseta.data._find import Wanted, find_series
+    from meseta.data._find import Pick, find_series
 
     opened = _open(store)
-    wanted = Wanted(name=name, source=source, interval=interval, kind=kind, basis=basis)
-    show_series(make_console(), opened, find_series(opened, wanted))
+    pick = Pick(
+        name=name, source=source, interval=interval, kind=kind, basis=basis, session=session
+    )
+    show_series(make_console(), opened, find_series(opened, pick))
 
 
 def _verify(
@@ -83,7 +87,7 @@ def _verify(
         bool,
         typer.Option("--set-aside", help="Move what is damaged into the folder aside beside it."),
     ] = False,
-    store: opt.StoreFolder = None,
+    store: common.Store = None,
 ) -> None:
     """Read all files of stored series and compare them with what was written.
 
@@ -112,15 +116,18 @@ def _remove(
     interval: opt.Interval = None,
     kind: opt.Kind = None,
     basis: opt.Basis = None,
+    session: common.Session = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    store: opt.StoreFolder = None,
+    store: common.Store = None,
 ) -> None:
     """Delete a stored series, with what was set aside of it."""
-    from meseta.data._find import Wanted, find_series
+    from meseta.data._find import Pick, find_series
 
     opened = _open(store)
-    wanted = Wanted(name=name, source=source, interval=interval, kind=kind, basis=basis)
-    key = find_series(opened, wanted)
+    pick = Pick(
+        name=name, source=source, interval=interval, kind=kind, basis=basis, session=session
+    )
+    key = find_series(opened, pick)
     if not yes:
         meta = opened.read(key)
         rows = count(meta.rows if meta else 0)
@@ -136,9 +143,9 @@ def _open(folder: Path | None) -> Store:
 
 
 def _named(store: Store, names: list[str]) -> list[SeriesKey]:
-    from meseta.data._find import Wanted, matching
+    from meseta.data._find import Pick, matching
 
-    return list(dict.fromkeys(key for name in names for key in matching(store, Wanted(name=name))))
+    return list(dict.fromkeys(key for name in names for key in matching(store, Pick(name=name))))
 
 
 def _row(store: Store, meta: Meta) -> tuple[str, ...]:

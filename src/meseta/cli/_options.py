@@ -153,8 +153,8 @@ Start = Annotated[
     typer.Option(
         "--start",
         metavar="DATE",
-        help="First day, such as 2010-01-04. Default: the earliest; a source with too much of it "
-        "asks for one.",
+        help="First day, such as 2010-01-04. Default: where the stored bars begin, else the "
+        "earliest; a source with too much of it asks for one.",
         rich_help_panel=FETCHED,
     ),
 ]
@@ -182,7 +182,7 @@ Calendar = Annotated[
         "--calendar",
         metavar="NAME",
         help="Exchange calendar that tells which sessions should be there, such as XNYS, CMES or "
-        "24/7. Default: the source's.",
+        "24/7. Default: the source's, where it names one.",
         rich_help_panel=FETCHED,
     ),
 ]
@@ -191,7 +191,8 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="FOLDER",
-        help="Where fetched data are kept. Default: data in MESETA_HOME or in your own folder.",
+        help="Where data are kept. Default: the folder data in your own data folder, which "
+        "MESETA_HOME moves.",
         rich_help_panel=FETCHED,
     ),
 ]

@@ -6,44 +6,67 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meseta._near import did_you_mean
-from meseta.data._key import parse_bar_size
+from meseta.data._key import EVENT, parse_bar_size
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from meseta.data._key import Basis, Kind, SeriesKey
+    from collections.abc import Sequence
+
+    from meseta.data._key import SeriesKey
     from meseta.data._store import Store
 
-__all__ = ["Wanted", "find_series", "matching"]
+__all__ = ["Pick", "find_series", "listed", "matching", "near", "picked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Pick:
     """What a user says of a stored series; what is None is any.
 
     Parameters
     ----------
     name
         The symbol, ``SOURCE/SYMBOL`` or ``SOURCE/SYMBOL/INTERVAL``.
-    source, interval, kind, basis
+    source, interval, kind, basis, session
         As in `SeriesKey`.
     """
 
     name: str
     source: str | None = None
     interval: str | None = None
-    kind: Kind | None = None
-    basis: Basis | None = None
+    kind: str | None = None
+    basis: str | None = None
+    session: str | None = None
 
     def fits(self, key: SeriesKey) -> bool:
         """Whether `key` may be meant."""
         names = {key.symbol, f"{key.source}/{key.symbol}", f"{key.source}/{key.symbol}/{key.size}"}
-        asked = (self.source, self.interval and _size(self.interval), self.kind, self.basis)
-        have = (key.source, key.size, key.kind, key.basis)
+        size = self.interval and _size(self.interval)
+        asked = (self.source, size, self.kind, self.basis, self.session)
+        have = (key.source, key.size, key.kind, key.basis, key.session)
         pairs = zip(asked, have, strict=True)
         return self.name in names and all(want in {None, it} for want, it in pairs)
 
+    @property
+    def text(self) -> str:
+        """All that was said, for messages."""
+        further = (self.source, self.interval, self.kind, self.basis, self.session)
+        return " ".join([self.name, *(part for part in further if part)])
 
-def matching(store: Store, wanted: Wanted) -> list[SeriesKey]:
+
+def picked(store: Store, pick: Pick) -> list[SeriesKey]:
+    """Return the stored series that may be meant."""
+    return [key for key in store.keys() if pick.fits(key)]  # noqa: SIM118 - no mapping
+
+
+def near(store: Store, pick: Pick) -> str:
+    """Say what comes near where no stored series is meant; empty where nothing does."""
+    others = picked(store, Pick(name=pick.name))
+    if others:
+        return f"; there are {listed(others)}"
+    return did_you_mean(pick.name, [key.symbol for key in store.keys()])  # noqa: SIM118
+
+
+def matching(store: Store, pick: Pick) -> list[SeriesKey]:
     """Return the stored series that may be meant, at least one.
 
     Raises
@@ -51,19 +74,14 @@ def matching(store: Store, wanted: Wanted) -> list[SeriesKey]:
     ArgumentError
         There is none; the message says what comes near.
     """
-    keys = store.keys()
-    found = [key for key in keys if wanted.fits(key)]
-    if found:
-        return found
-    others = [key for key in keys if Wanted(name=wanted.name).fits(key)]
-    if others:
-        hint = f"; there are {_listed(others)}"
-    else:
-        hint = did_you_mean(wanted.name, [key.symbol for key in keys])
-    raise ArgumentError(f"no series {_asked(wanted)} is stored in {store.root}{hint}")
+    found = picked(store, pick)
+    if not found:
+        what = f"no series {pick.text} is stored in {store.root}"
+        raise ArgumentError(what + near(store, pick))
+    return found
 
 
-def find_series(store: Store, wanted: Wanted) -> SeriesKey:
+def find_series(store: Store, pick: Pick) -> SeriesKey:
     """Return the one stored series that is meant.
 
     Raises
@@ -71,23 +89,19 @@ def find_series(store: Store, wanted: Wanted) -> SeriesKey:
     ArgumentError
         There is none, or several; the message lists them.
     """
-    found = matching(store, wanted)
+    found = matching(store, pick)
     if len(found) > 1:
         raise ArgumentError(
-            f"{_asked(wanted)} may be {_listed(found)}; say which with --source, --interval, "
-            "--kind or --basis"
+            f"{pick.text} may be {listed(found)}; say which with --source, --interval, --kind, "
+            "--basis or --session"
         )
     return found[0]
 
 
-def _size(interval: str) -> str:
-    return interval if interval == "event" else parse_bar_size(interval).name
-
-
-def _asked(wanted: Wanted) -> str:
-    further = (wanted.source, wanted.interval, wanted.kind, wanted.basis)
-    return " ".join([wanted.name, *(part for part in further if part)])
-
-
-def _listed(keys: list[SeriesKey]) -> str:
+def listed(keys: Sequence[SeriesKey]) -> str:
+    """Name some series."""
     return ", ".join(key.label for key in keys)
+
+
+def _size(interval: str) -> str:
+    return interval if interval == EVENT else parse_bar_size(interval).name

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from meseta.bars._size import BarSize, size_name
 from meseta.errors import ArgumentError
 
-__all__ = ["BASES", "EVENTS", "KINDS", "Basis", "Kind", "SeriesKey", "parse_bar_size"]
+__all__ = ["BASES", "EVENT", "EVENTS", "KINDS", "Basis", "Kind", "SeriesKey", "parse_bar_size"]
 
 Kind = Literal["bars", "mark", "index", "premium", "funding", "trades"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from meseta._near import did_you_mean
 from meseta.bars._finding import UNREACHABLE, whole
 from meseta.data import _clock
-from meseta.data._calendars import finished, missing
+from meseta.data._calendars import check_calendar, finished, missing
 from meseta.data._coverage import lacks_head, lacks_tail
 from meseta.data._dates import wanted
 from meseta.data._fetch import fetch
-from meseta.data._key import SeriesKey, parse_bar_size
+from meseta.data._find import Pick, listed, near, picked
+from meseta.data._key import SeriesKey
 from meseta.data._listen import silent
 from meseta.data._schema import schema_of
 from meseta.data._store import Store
@@ -46,7 +46,7 @@ class Request:
         As the vendor writes it.
     source
         Name of a source, see `meseta.data.find_source`; ``"store"`` takes whatever is stored of
-        that symbol, from one source or another.
+        that symbol, from one source or another; of several ``SOURCE/SYMBOL`` names one.
     interval
         Length of the vendor's bars, such as ``"1d"`` or ``"5m"``.
     basis
@@ -112,6 +112,9 @@ def obtain(request: Request, *, tell: Listener = silent, allow_nonpositive: bool
     meta = store.read(key)
     if meta is None:
         raise DataError(_not_stored(request, key))
+    if request.calendar is not None:
+        check_calendar(request.calendar)
+        meta = replace(meta, calendar=request.calendar)
     begin, stop = wanted(key, meta.timezone, request.start, request.end)
     frame = store.frame(meta, begin, stop)
     if not frame.height:
@@ -146,34 +149,25 @@ def key_of(request: Request, store: Store) -> SeriesKey:
 
 
 def _stored_key(request: Request, store: Store) -> SeriesKey:
-    symbol, size = request.symbol, parse_bar_size(request.interval).name
-    stored = [key for key in store.keys() if key.kind == "bars"]  # noqa: SIM118 - no mapping
-    same = [key for key in stored if key.symbol == symbol]
-    fits = [key for key in same if _fits(request, key, size)]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        raise ArgumentError(
-            f"`symbol` {symbol} is stored more than once: {_listed(fits)}; choose with --basis, "
-            "or with --source and --no-fetch"
+    pick = Pick(
+        name=request.symbol,
+        interval=request.interval,
+        kind="bars",
+        basis=request.basis,
+        session=request.session,
+    )
+    found = picked(store, pick)
+    if not found:
+        raise DataError(
+            f"`symbol` {pick.text} is not stored{near(store, pick)}; fetch it with `meseta data "
+            f"fetch {request.symbol} --source yahoo`, or see `meseta data list`"
         )
-    known = f", only {_listed(same)}" if same else did_you_mean(symbol, [k.symbol for k in stored])
-    raise DataError(
-        f"`symbol` {symbol} is not stored at {size}{known}; fetch it with `meseta data fetch "
-        f"{symbol} --source yahoo`, or see `meseta data list`"
-    )
-
-
-def _fits(request: Request, key: SeriesKey, size: str) -> bool:
-    return (
-        key.size == size
-        and request.basis in {None, key.basis}
-        and request.session in {"", key.session}
-    )
-
-
-def _listed(keys: list[SeriesKey]) -> str:
-    return ", ".join(key.label for key in keys)
+    if len(found) > 1:
+        raise ArgumentError(
+            f"`symbol` {pick.name} is stored more than once: {listed(found)}; choose with "
+            f"--basis, or by its source, as in --symbol {found[0].source}/{found[0].symbol}"
+        )
+    return found[0]
 
 
 def _brought_up_to_date(
