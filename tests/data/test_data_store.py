@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from data.series import DAILY, MINUTES, TRADES, meta, moment, rows, values
+from meseta.data import DamagedError, Store
 from meseta.data._meta import Entry
-from meseta.data._store import DamagedError, Store
 from meseta.errors import DataError, RunError
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.series import DAILY, MINUTES, TRADES, meta, moment, rows, values
-from meseta.data import SeriesKey, _meta
-from meseta.data._meta import Meta, from_text, to_text
-from meseta.data._store import DamagedError, Store
+from meseta.data import DamagedError, SeriesKey, Store, _sealed
+from meseta.data._meta import Meta
+from meseta.data._sealed import from_text, to_text
 from meseta.errors import RunError
 
 if TYPE_CHECKING:
@@ -237,6 +237,6 @@ def test_what_is_no_metadata_is_damage(tmp_path: Path, text: str) -> None:
 def test_a_seal_of_ones_own_does_not_make_metadata(tmp_path: Path) -> None:
     document = json.loads(to_text(meta(DAILY)))
     del document["seal"], document["key"]["symbol"]
-    text = _meta._indented({**document, "seal": _meta._seal(document)})
+    text = _sealed._indented({**document, "seal": _sealed._seal(document)})
     with pytest.raises(DamagedError, match="holds what meseta never writes"):
         from_text(text, tmp_path)

@@ -8,7 +8,8 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Literal
 
 from meseta.data._agree import new_rows
-from meseta.data._meta import DamagedError, Meta
+from meseta.data._damage import DamagedError
+from meseta.data._meta import Meta
 from meseta.data._operation import Operation
 from meseta.data._parts import ends, join, within
 from meseta.data._schema import schema_of

@@ -10,7 +10,8 @@ import polars as pl
 from meseta.bars._finding import whole
 from meseta.data import _clock
 from meseta.data._compare import difference, tick_of
-from meseta.data._meta import DamagedError, Meta, NewerError
+from meseta.data._damage import DamagedError, NewerError
+from meseta.data._meta import Meta
 from meseta.data._operation import Log, Operation
 from meseta.data._schema import schema_of
 from meseta.data._spans import LEAST, iso

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from meseta._files import atomic_file
-from meseta.data._meta import Part, damaged
+from meseta.data._damage import damaged
+from meseta.data._meta import Part
 from meseta.data._schema import schema_of
 from meseta.errors import DataError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meseta.data._meta import damaged
+from meseta.data._damage import damaged
 from meseta.data._parts import join, read_part, within, write_part
 from meseta.data._schema import schema_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import shutil
 from dataclasses import replace as changed
 from importlib.metadata import version
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING
 from meseta._files import write_text
 from meseta._home import home
 from meseta.data import _clock
+from meseta.data._aside import META, copy_aside, move_aside, series_files
+from meseta.data._damage import DamagedError, damaged
 from meseta.data._folders import folder_parts
 from meseta.data._listen import silent
 from meseta.data._lock import locked, writing
-from meseta.data._meta import DamagedError, damaged, from_text, to_text
 from meseta.data._parts import faults_of, join, read_part, whole_content, within
 from meseta.data._rewrite import rewrite
 from meseta.data._schema import schema_of
+from meseta.data._sealed import from_text, to_text
 from meseta.errors import DataError, RunError
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     from meseta.data._meta import Meta
     from meseta.data._spans import Span
 
-__all__ = ["DamagedError", "Store"]
-
-META = "meta.json"
-ASIDE = "aside"
+__all__ = ["Store"]
 
 
 class Store:
@@ -190,11 +188,7 @@ class Store:
             The store cannot be written.
         """
         with locked(folder, folder.name, silent), writing(folder):
-            aside = _new_aside(folder, why)
-            # The metadata last: as long as they are here, no file counts as left over.
-            for path in sorted(_files(folder), key=lambda path: path.name == META):
-                path.replace(aside / path.name)
-        return aside
+            return move_aside(folder, why)
 
     def copy_aside(self, key: SeriesKey, why: str) -> Path:
         """Keep a copy of a series, as `set_aside` does, before other rows take its place.
@@ -206,10 +200,7 @@ class Store:
         """
         folder = self.folder(key)
         with self.lock(key), writing(folder):
-            aside = _new_aside(folder, why)
-            for path in _files(folder):
-                shutil.copy2(path, aside / path.name)
-        return aside
+            return copy_aside(folder, why)
 
     def remove(self, key: SeriesKey) -> None:
         """Delete a series with what was set aside of it.
@@ -279,27 +270,9 @@ class Store:
 def _clean(folder: Path, meta: Meta) -> None:
     """Delete what the metadata do not name: old files, and what killed processes left."""
     kept = {part.file for part in meta.parts}
-    for path in _files(folder):
+    for path in series_files(folder):
         if path.suffix in {".parquet", ".part"} and path.name not in kept:
             # The series is written; what stays, as a file that somebody reads on Windows does,
             # is tried again by the next write.
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file()]
-
-
-def _new_aside(folder: Path, why: str) -> Path:
-    """Make the folder for what is kept of a series, with the reason in it."""
-    aside = _free(folder / ASIDE / f"{_clock.now():%Y-%m-%dT%H%M%SZ}")
-    write_text(aside / "reason.txt", why + "\n")
-    return aside
-
-
-def _free(path: Path) -> Path:
-    """Return `path`, or with the first number that nothing has."""
-    tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-    paths = (path.with_name(path.name + tail) for tail in tails)
-    return next(free for free in paths if not free.exists())

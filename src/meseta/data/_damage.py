@@ -1,0 +1,29 @@
+"""What is not as it was written, and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meseta.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["DamagedError", "NewerError", "damaged"]
+
+_WAY_OUT = (
+    "set it aside with `meseta data verify --set-aside`, then fetch or import the series again"
+)
+
+
+class DamagedError(DataError):
+    """A file of the store is not what was written."""
+
+
+class NewerError(DamagedError):
+    """A newer meseta wrote the series, which is sound for all that this one can tell."""
+
+
+def damaged(path: Path, what: str) -> DamagedError:
+    """Make the error that says what is wrong with a file, and the way out."""
+    return DamagedError(f"{path} {what}; {_WAY_OUT}")
