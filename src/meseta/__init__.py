@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meseta.account import Account, Contract
-    from meseta.api import PhaseSearch, backtest, search_phases, walk_forward
+    from meseta.api import PhaseSearch, backtest, fetch, search_phases, walk_forward
     from meseta.bars import Bars, load
     from meseta.config import RunConfig, load_config
     from meseta.engine import Report, Simulation, Trade, Window
-    from meseta.errors import ArgumentError, DataError, MesetaError, RunError
+    from meseta.errors import ArgumentError, DataError, MesetaError, RunError, SourceError
     from meseta.pipeline import RunResult, rescore, run
     from meseta.selection import Gates
     from meseta.strategies import Grid, Parameter, load_grid
@@ -35,9 +35,11 @@ __all__ = [
     "RunError",
     "RunResult",
     "Simulation",
+    "SourceError",
     "Trade",
     "Window",
     "backtest",
+    "fetch",
     "load",
     "load_config",
     "load_grid",
@@ -49,11 +51,11 @@ __all__ = [
 
 _HOMES = {
     "meseta.account": ("Account", "Contract"),
-    "meseta.api": ("PhaseSearch", "backtest", "search_phases", "walk_forward"),
+    "meseta.api": ("PhaseSearch", "backtest", "fetch", "search_phases", "walk_forward"),
     "meseta.bars": ("Bars", "load"),
     "meseta.config": ("RunConfig", "load_config"),
     "meseta.engine": ("Report", "Simulation", "Trade", "Window"),
-    "meseta.errors": ("ArgumentError", "DataError", "MesetaError", "RunError"),
+    "meseta.errors": ("ArgumentError", "DataError", "MesetaError", "RunError", "SourceError"),
     "meseta.pipeline": ("RunResult", "rescore", "run"),
     "meseta.selection": ("Gates",),
     "meseta.strategies": ("Grid", "Parameter", "load_grid"),

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from meseta.data import Basis
     from meseta.walkforward import Walked
 
-__all__ = ["PhaseSearch", "backtest", "search_phases", "walk_forward"]
+__all__ = ["PhaseSearch", "backtest", "fetch", "search_phases", "walk_forward"]
 
 # Options that may be given as whole numbers.
 _MONEY = {"capital", "cost_per_share", "lot", "contracts", "point_value", "roll_cost"}
@@ -69,6 +70,82 @@ class PhaseSearch:
     funnel: Mapping[str, Any]
     candidates: pl.DataFrame
     plateaus: Plateaus
+
+
+def fetch(
+    symbol: str,
+    *,
+    source: str,
+    interval: str = "1d",
+    basis: Basis | None = None,
+    session: str = "",
+    start: str | None = None,
+    end: str | None = None,
+    fetch: bool = True,
+    calendar: str | None = None,
+    store: str | Path | None = None,
+    allow_nonpositive: bool = False,
+) -> Bars:
+    """Return the bars of a symbol; what is not stored of them is fetched and stored first.
+
+    The command `meseta data fetch` stores many series at once, and funding and trades too.
+
+    Parameters
+    ----------
+    symbol
+        As the source writes it, such as ``"SMH"``, ``"@ES"`` or ``"BTCUSDT"``.
+    source
+        ``"tradestation"``, ``"yahoo"``, ``"binance"``, ``"path/to/file.py:NAME"`` for one of your
+        own, or ``"store"`` for what is stored of the symbol.
+    interval
+        Length of the source's bars, such as ``"5m"`` or ``"1d"``.
+    basis
+        What prices are adjusted for, see `meseta.data.SeriesKey`; None for the source's usual.
+    session
+        The source's name for trading hours other than its usual ones.
+    start, end
+        Dates such as ``"2024-05-31"``, both included, or times such as ``"2024-05-31T09:30"``,
+        the end excluded. None for where the stored bars begin, else the earliest that the source
+        has, and for the latest bar that is finished.
+    fetch
+        Whether the source may be asked; False takes what is stored and leaves the network alone.
+    calendar
+        Name of the exchange calendar instead of the source's, such as ``"XNYS"`` or ``"24/7"``.
+    store
+        Folder in which data are kept; None for the usual one.
+    allow_nonpositive
+        Let prices of zero and less pass, as additively back-adjusted futures have them.
+
+    Returns
+    -------
+    Bars
+        Named after the symbol. Where the source cannot be reached, those that are stored:
+        `Bars.warnings` then begin with a finding of the code ``"source_unreachable"``.
+
+    Raises
+    ------
+    ArgumentError
+        An option breaks a rule, or the source has no such series.
+    DataError
+        Nothing is stored and nothing may be fetched, or the bars are impossible.
+    SourceError
+        The source does not answer and nothing is stored, or it refuses the request.
+    """
+    from meseta.data import Request, obtain
+
+    request = Request(
+        symbol=symbol,
+        source=source,
+        interval=interval,
+        basis=basis,
+        session=session,
+        start=start,
+        end=end,
+        fetch=fetch,
+        calendar=calendar,
+        store=None if store is None else Path(store),
+    )
+    return obtain(request, allow_nonpositive=allow_nonpositive)
 
 
 def backtest(
