@@ -94,8 +94,9 @@ def obtain(request: Request, *, tell: Listener = silent, allow_nonpositive: bool
     -------
     Bars
         Named after the symbol. `warnings` begin with findings of the codes
-        ``source_unreachable``, ``refetched``, ``store_damaged``, ``stored_only`` (the stored
-        bars do not cover what was asked for) and ``missing_sessions``.
+        ``source_unreachable``, ``refetched``, ``store_damaged``, ``store_shortened`` (the source
+        no longer goes back as far), ``stored_only`` (the stored bars do not cover what was asked
+        for, and nobody was asked) and ``missing_sessions``.
 
     Raises
     ------
@@ -159,8 +160,8 @@ def _stored_key(request: Request, store: Store) -> SeriesKey:
     found = picked(store, pick)
     if not found:
         raise DataError(
-            f"`symbol` {pick.text} is not stored{near(store, pick)}; fetch it with `meseta data "
-            f"fetch {request.symbol} --source yahoo`, or see `meseta data list`"
+            f"`symbol` {pick.text} is not stored; fetch it with `meseta data fetch "
+            f"{request.symbol} --source yahoo`, or see `meseta data list`{near(store, pick)}"
         )
     if len(found) > 1:
         raise ArgumentError(
