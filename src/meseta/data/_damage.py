@@ -17,7 +17,19 @@ _WAY_OUT = (
 
 
 class DamagedError(DataError):
-    """A file of the store is not what was written."""
+    """A file of the store is not what was written.
+
+    Parameters
+    ----------
+    fault
+        What is wrong.
+    way_out
+        What the user can do.
+    """
+
+    def __init__(self, fault: str, *way_out: str) -> None:
+        super().__init__("; ".join([fault, *way_out]))
+        self.fault = fault
 
 
 class NewerError(DamagedError):
@@ -26,4 +38,4 @@ class NewerError(DamagedError):
 
 def damaged(path: Path, what: str) -> DamagedError:
     """Make the error that says what is wrong with a file, and the way out."""
-    return DamagedError(f"{path} {what}; {_WAY_OUT}")
+    return DamagedError(f"{path} {what}", _WAY_OUT)
