@@ -96,6 +96,7 @@ def tradestation_case(
             of_tradestation("@ES", "1d", "split"),
             of_tradestation("SMH", "1d", session="Tokyo"),
             of_tradestation("SMH", "event", kind="trades"),
+            of_tradestation("SMH", "1d", kind="mark"),
         ],
         secrets=sorted(site.issued),
         unknown_stands_in=True,

@@ -134,7 +134,7 @@ def _fault(store: Store, key: SeriesKey) -> MesetaError | None:
 def _spoilt(why: MesetaError) -> bool:
     """Whether a series is of no use: one that this meseta may or can not read may be sound."""
     from meseta.data import DamagedError
-    from meseta.data._meta import NewerError
+    from meseta.data._damage import NewerError
 
     return isinstance(why, DamagedError) and not isinstance(why, NewerError)
 

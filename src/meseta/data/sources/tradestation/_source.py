@@ -93,7 +93,7 @@ class TradeStation(Source):
         """Return the bars from `first` to `last`, asking by halves where they are too many."""
         if first >= last:
             return []
-        talk.tell(Step(f"{key.label}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"))
+        talk.tell(Step(f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"))
         bars = _ask(talk, key, first, last)
         if key.daily or len(bars) < self.limit:
             return bars
