@@ -50,8 +50,8 @@ class Request:
         As the vendor writes it.
     source
         Name of a source, see `meseta.data.find_source`; ``"store"`` takes whatever is stored of
-        that symbol, from one source or another; of several ``SOURCE/SYMBOL`` names one. ``"files"``
-        takes what was imported.
+        that symbol, from one source or another; of several ``SOURCE/SYMBOL`` names one.
+        ``"files"`` takes what was imported.
     interval
         Length of the vendor's bars, such as ``"1d"`` or ``"5m"``.
     basis
