@@ -169,7 +169,7 @@ def _stored_key(request: Request, store: Store) -> SeriesKey:
     if len(found) > 1:
         raise ArgumentError(
             f"`symbol` {pick.name} is stored more than once: {listed(found)}; choose with "
-            f"--basis, or by its source, as in --symbol {found[0].source}/{found[0].symbol}"
+            f"--basis or --source, or as in --symbol {found[0].source}/{found[0].symbol}"
         )
     return found[0]
 
