@@ -200,6 +200,16 @@ class TestFunding:
         assert len(site.asked_api("fundingRate")) == 3
         assert clock.waits == pytest.approx([0.75, 0.75])
 
+    def test_a_clock_that_was_set_back_is_not_waited_for(
+        self, site: BinanceSite, clock: Clock
+    ) -> None:
+        source = Binance()
+        site.rows["fundingRate", "BTCUSDT"] = [payment(ms("2024-06-07 08:00"))]
+        fetch(TODAY, NOW, FUNDING, source=source)
+        clock.set("2024-06-07T20:00:00+00:00")
+        fetch(TODAY, NOW, FUNDING, source=source)
+        assert clock.waits == pytest.approx([0.75])
+
     def test_a_jitter_across_the_start_of_a_span_is_minded(self, site: BinanceSite) -> None:
         site.rows["fundingRate", "BTCUSDT"] = [payment(ms("2024-06-07 08:00") - 2)]
         assert fetch("2024-06-07 08:00", "2024-06-07 16:00", FUNDING).frame.height == 1
