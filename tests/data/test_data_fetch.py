@@ -218,6 +218,9 @@ def test_a_damaged_series_is_said_set_aside_and_fetched_again(
     done = got(store, shelf)
     assert actions(done) == ["set aside", "fetched"]
     assert [found.code for found in done.warnings] == ["store_damaged"]
+    told = done.warnings[0].message
+    assert "--set-aside" not in told
+    assert told.endswith(" and fetched anew")
     assert_frame_equal(kept(store), old)
     assert len(list((store.folder(DAILY) / "aside").iterdir())) == 1
 

@@ -22,13 +22,13 @@ class DamagedError(DataError):
     Parameters
     ----------
     fault
-        What is wrong.
+        Which file, and what is wrong with it.
     way_out
-        What the user can do.
+        What to do about it.
     """
 
-    def __init__(self, fault: str, *way_out: str) -> None:
-        super().__init__("; ".join([fault, *way_out]))
+    def __init__(self, fault: str, way_out: str = _WAY_OUT) -> None:
+        super().__init__(f"{fault}; {way_out}")
         self.fault = fault
 
 
@@ -37,5 +37,5 @@ class NewerError(DamagedError):
 
 
 def damaged(path: Path, what: str) -> DamagedError:
-    """Make the error that says what is wrong with a file, and the way out."""
-    return DamagedError(f"{path} {what}", _WAY_OUT)
+    """Make the error that says what is wrong with a file."""
+    return DamagedError(f"{path} {what}")

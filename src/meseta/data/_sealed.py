@@ -64,8 +64,8 @@ def from_text(text: str, path: Path) -> Meta:
         raise damaged(path, "was cut off or is no metadata of a series") from error
     if newer:
         raise NewerError(
-            f"{path} was written by a newer meseta than this one; update meseta, or use another "
-            "store (--store)"
+            f"{path} was written by a newer meseta than this one",
+            "update meseta, or use another store (--store)",
         )
     if seal != _seal(document) or text != _indented({**document, "seal": seal}):
         raise damaged(path, "was edited since meseta wrote it")
