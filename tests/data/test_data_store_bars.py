@@ -66,6 +66,17 @@ def test_warnings_come_before_what_is_suspicious() -> None:
     assert [finding.code for finding in made.warnings] == ["stored_only", "jump"]
 
 
+def test_volume_that_a_bar_lacks_is_left_out_and_said() -> None:
+    frame = rows(DAILY, [(0, 1), (1, 1), (2, 1)])
+    lost = pl.when(pl.col("session_date").dt.day() != 2).then("volume")
+    made = to_bars(meta(DAILY), frame.with_columns(volume=lost))
+    assert made.volume is None
+    assert [finding.code for finding in made.warnings] == ["volume_incomplete"]
+    assert made.warnings[0].message.startswith("1 of 3 bars of yahoo SMH 1d split have no volume")
+    none = to_bars(meta(DAILY), frame.with_columns(volume=pl.lit(None, pl.Float64)))
+    assert (none.volume, none.warnings) == (None, ())
+
+
 def test_prices_of_zero_and_less_have_to_be_allowed() -> None:
     frame = rows(DAILY, [(0, 1), (1, -1)])
     with pytest.raises(DataError, match="not positive"):

@@ -101,7 +101,7 @@ def obtain(request: Request, *, tell: Listener = silent, allow_nonpositive: bool
         Named after the symbol. `warnings` begin with findings of the codes
         ``source_unreachable``, ``refetched``, ``store_damaged``, ``store_shortened`` (the source
         no longer goes back as far), ``stored_only`` (the stored bars do not cover what was asked
-        for, and nobody was asked) and ``missing_sessions``.
+        for, and nobody was asked), ``missing_sessions`` and ``volume_incomplete``.
 
     Raises
     ------

@@ -8,6 +8,7 @@ import polars as pl
 
 from meseta.bars._build import Label, build
 from meseta.bars._faults import Columns
+from meseta.bars._finding import whole
 from meseta.data._file import SOURCE as FILES
 from meseta.data._zone import goes_back, to_wall
 from meseta.errors import ArgumentError, DataError
@@ -47,7 +48,8 @@ def to_bars(
     -------
     Bars
         Of the symbol's name, from the source ``"store:<label>"``. `time` is the wall time of
-        the bars' start or end in the zone of the series, or the session's date.
+        the bars' start or end in the zone of the series, or the session's date. `volume` is
+        None where a bar has none; a warning says so, where others have.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def to_bars(
         stamp="open" if key.daily else meta.stamp,
         allow_nonpositive=allow_nonpositive,
         source=f"store:{key.label}",
-        notes=warnings,
+        notes=(*warnings, *_incomplete(meta, frame)),
         size=key.bar,
     )
     return build(_columns(meta, frame), label)
@@ -114,6 +116,16 @@ def _numbers(column: pl.Series) -> FloatArray:
 
 
 def _volume(frame: pl.DataFrame) -> FloatArray | None:
-    """Volume; None where all of it is empty."""
+    """Volume; None where a bar has none, since nobody can say what it was."""
     volume = frame["volume"]
-    return None if volume.null_count() == len(volume) else _numbers(volume)
+    return None if volume.null_count() else _numbers(volume)
+
+
+def _incomplete(meta: Meta, frame: pl.DataFrame) -> tuple[Finding, ...]:
+    lost = frame["volume"].null_count()
+    if lost in {0, frame.height}:
+        return ()
+    what = (
+        f"{lost} of {frame.height} bars of {meta.key.label} have no volume: all of it is left out"
+    )
+    return (whole("volume_incomplete", what),)
