@@ -73,10 +73,7 @@ def _as_day(value: object, info: ValidationInfo) -> object:
 
 
 def _as_interval(value: str) -> str:
-    try:
-        return parse_bar_size(value).name
-    except ArgumentError as error:
-        raise ArgumentError(str(error).replace("`size`", "`interval`")) from error
+    return parse_bar_size(value).name
 
 
 _Symbol = Annotated[str | None, BeforeValidator(_as_symbol)]
@@ -97,7 +94,7 @@ class SeriesConfig(BaseModel):
         The same as a source calls them, instead of `bars` and `bars2`.
     source
         Who has the symbols: the name of a source, ``path/to/file.py:NAME`` for one of your own,
-        or ``"store"`` for what is stored of them.
+        ``"store"`` for what is stored of them, or ``"files"`` for what was imported.
     interval
         Length of the source's bars, such as ``"5m"`` or ``"1d"``.
     basis

@@ -69,6 +69,9 @@ class Case:
         size, basis, session or kind that is not offered.
     secrets
         Texts that nobody must be shown.
+    unknown_stands_in
+        Whether what is stored of a symbol that the vendor has not may stand in, as where it says
+        so of a span without rows as well.
     """
 
     source: Source
@@ -82,6 +85,7 @@ class Case:
     unknown: SeriesKey
     refused: Sequence[SeriesKey]
     secrets: Sequence[str] = field(default=())
+    unknown_stands_in: bool = False
 
     def fetch(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
         answer = self.source.fetch(self.key, start or self.start, end or self.end, silent)
@@ -198,7 +202,7 @@ class SourceContract:
         case.source.facts(case.unknown)
         with pytest.raises(SourceError, match=case.unknown.symbol) as found:
             case.source.fetch(case.unknown, case.start, case.end, silent)
-        assert not found.value.temporary
+        assert found.value.temporary is case.unknown_stands_in
 
     def test_a_source_that_is_not_reached_may_be_later(self, case: Case) -> None:
         case.unreachable()

@@ -200,6 +200,16 @@ class TestFunding:
         assert len(site.asked_api("fundingRate")) == 3
         assert clock.waits == pytest.approx([0.75, 0.75])
 
+    def test_a_clock_that_was_set_back_is_not_waited_for(
+        self, site: BinanceSite, clock: Clock
+    ) -> None:
+        source = Binance()
+        site.rows["fundingRate", "BTCUSDT"] = [payment(ms("2024-06-07 08:00"))]
+        fetch(TODAY, NOW, FUNDING, source=source)
+        clock.set("2024-06-07T20:00:00+00:00")
+        fetch(TODAY, NOW, FUNDING, source=source)
+        assert clock.waits == pytest.approx([0.75])
+
     def test_a_jitter_across_the_start_of_a_span_is_minded(self, site: BinanceSite) -> None:
         site.rows["fundingRate", "BTCUSDT"] = [payment(ms("2024-06-07 08:00") - 2)]
         assert fetch("2024-06-07 08:00", "2024-06-07 16:00", FUNDING).frame.height == 1
@@ -335,7 +345,7 @@ class TestRefusals:
         [
             (Reply(403, b"<html>"), "firewall refuses.*wait five minutes", True),
             (Reply(451), "does not serve this region.*archive may", True),
-            (fault(-1121, "Invalid symbol."), "knows no such symbol", False),
+            (fault(-1121, "Invalid symbol."), "knows no symbol BTCUSDT", False),
             (fault(-1120, "Invalid interval."), "no bars of this size.*Invalid interval", False),
             (fault(-1130, "Bad limit."), r"status 400, code -1130\): Bad limit", False),
         ],
@@ -363,7 +373,7 @@ class TestRefusals:
         assert answer.notes[0].startswith("only what the archive has: Binance's REST API")
 
     def test_a_symbol_that_nobody_knows(self, site: BinanceSite) -> None:
-        with pytest.raises(SourceError, match="knows no such symbol") as found:
+        with pytest.raises(SourceError, match="knows no symbol NOSUCH") as found:
             fetch("2024-03-01", NOW, SeriesKey("binance", "NOSUCH", "1h"))
         assert not found.value.temporary
 

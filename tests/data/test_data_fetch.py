@@ -241,6 +241,18 @@ def test_nothing_finished_is_an_error_before_anything_is_asked(
     assert shelf.asked == []
 
 
+@pytest.mark.parametrize(("name", "value"), [("kind", "mark"), ("basis", "split")])
+def test_what_a_source_does_not_call_its_own_is_refused(
+    clock: Clock, store: Store, shelf: Shelf, name: str, value: str
+) -> None:
+    key = SeriesKey("shelf", "SMH", "1d", **{name: value})
+    with pytest.raises(
+        ArgumentError, match=f"`{name}` must be one of .* for Shelf, got '{value}'"
+    ):
+        got(store, shelf, key=key)
+    assert shelf.asked == []
+
+
 def test_a_symbol_without_rows_leaves_no_trace(clock: Clock, store: Store, shelf: Shelf) -> None:
     shelf.rows = shelf.rows.clear()
     with pytest.raises(DataError, match="Shelf has no rows of shelf SMH 1d"):

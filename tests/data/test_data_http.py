@@ -63,6 +63,14 @@ def test_requests_keep_their_pace(clock: Clock) -> None:
     assert clock.waits == pytest.approx([1.0, 1.0])
 
 
+def test_a_clock_that_was_set_back_does_not_make_it_wait_for_the_old_time(clock: Clock) -> None:
+    with Echo() as site, Http("Echo", take_all, pace=1.0) as http:
+        http.get(f"{site.url}/x")
+        clock.set("2024-06-01T00:00:00+00:00")
+        http.get(f"{site.url}/x")
+    assert clock.waits == [1.0]
+
+
 @pytest.mark.parametrize("url", ["http://example.org", "ftp://127.0.0.1", "127.0.0.1", "http://"])
 def test_secrets_are_not_sent_in_the_clear(url: str) -> None:
     with pytest.raises(ArgumentError, match=r"MESETA_X_URL.*https"):

@@ -226,8 +226,8 @@ def test_a_missing_file_is_damage(store: Store) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    store = Store(tmp_path / "file")
+    (tmp_path / "yahoo").write_text("in the way")
+    store = Store(tmp_path)
     with pytest.raises(RunError, match=r"cannot write .*--store"):
         store.save(meta(DAILY), rows(DAILY, [(0, 1)]))
 

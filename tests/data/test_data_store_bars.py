@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -94,12 +95,12 @@ def test_an_empty_start_of_bars_is_said() -> None:
         to_bars(meta(MINUTES), frame)
 
 
-def test_an_hour_that_occurs_twice_asks_for_utc() -> None:
+@pytest.mark.parametrize(("source", "way"), [("files", "--timezone UTC"), ("yahoo", "--end")])
+def test_an_hour_that_occurs_twice_is_said_with_the_way_out(source: str, way: str) -> None:
     frame = hourly(datetime(2024, 11, 3, 3, tzinfo=UTC), 6)
-    with pytest.raises(
-        DataError, match=r"2024-11-03 01:00 occurs twice in America/New_York.*--timezone UTC"
-    ):
-        to_bars(meta(HOURS, timezone=NEW_YORK, stamp="close"), frame)
+    told = f"2024-11-03 01:00 occurs twice in America/New_York.*{way}"
+    with pytest.raises(DataError, match=told):
+        to_bars(meta(replace(HOURS, source=source), timezone=NEW_YORK, stamp="close"), frame)
     assert len(to_bars(meta(HOURS, stamp="close"), frame)) == 6
 
 

@@ -111,7 +111,8 @@ class TestFacts:
             ("..", "1d", {}, "`symbol`"),
             ("SMH", "2d", {}, "`interval`"),
             ("SMH", "2w", {}, "`interval`"),
-            ("SMH", "event", {"kind": "trades"}, "`interval`"),
+            ("SMH", "event", {"kind": "trades"}, "`kind`"),
+            ("SMH", "1d", {"kind": "mark"}, "`kind`"),
             ("SMH", "1m", {"session": "Default"}, "USEQPreAndPost"),
             ("$SPX.X", "1m", {"session": "USEQPre"}, "US shares"),
             ("ESM24", "1m", {"session": "USEQPre"}, "US shares"),
@@ -257,11 +258,12 @@ class TestSpans:
         span = ("2024-01-03", "2024-01-05") if size != "5m" else (stamps[1], stamps[3])
         assert times(fetch(key(size=size), *span)) == stamps[1:3]
 
+    @pytest.mark.parametrize("ends", [False, True])
     @pytest.mark.parametrize("keeps", ["oldest", "newest"])
     def test_a_full_answer_is_asked_for_again_by_halves(
-        self, site: TradeStationSite, keeps: str
+        self, site: TradeStationSite, keeps: str, ends: bool
     ) -> None:
-        site.vendor.keeps, site.vendor.limit = keeps, 20
+        site.vendor.keeps, site.vendor.limit, site.vendor.inclusive = keeps, 20, (ends, ends)
         site.vendor.series["SMH"] = minutes("2024-01-03 15:00", 100)
         answer = fetch(key(size="1m"), "2024-01-03 15:00", "2024-01-03 16:40", limit=20)
         assert answer.frame["close"].to_list() == [round(10 + at / 100, 2) for at in range(100)]

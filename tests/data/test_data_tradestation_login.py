@@ -169,6 +169,18 @@ def test_a_second_sign_in_goes_on_with_the_settings_of_the_first(
     assert after["access_token"] != before["access_token"]
 
 
+def test_a_damaged_sign_in_is_told_and_replaced(
+    site: TradeStationSite, hand: Hand, home: Path, port: int
+) -> None:
+    login(port)
+    path = home / "credentials" / "tradestation.json"
+    path.write_bytes(path.read_bytes()[:-40])
+    result = login(port)
+    assert result.exit_code == 0, result.stderr
+    assert "was damaged" in result.stderr
+    assert stored(home)["access_token"] in site.access_tokens
+
+
 def test_without_a_key_there_is_nothing_to_sign_in_with(site: TradeStationSite) -> None:
     result = call("login", "tradestation")
     assert result.exit_code == 2

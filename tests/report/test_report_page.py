@@ -91,6 +91,8 @@ def test_what_a_source_was_asked_for(make_page: Callable[..., Page]) -> None:
     page = make_page(edited(data__asked=asked | {"fetch": False, "source": "store"}))
     assert "to 2024-06-07, from what is stored" in page.text("tested")
     assert "not asked" not in page.text("tested")
+    page = make_page(edited(data__asked=asked | {"fetch": False, "source": "files"}))
+    assert "to 2024-06-07, from files that were imported" in page.text("tested")
 
 
 def test_that_a_source_was_not_reached_stands_first(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -14,10 +15,15 @@ from meseta.cli._progress import watch
 from meseta.errors import MesetaError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from rich.console import Console
 
     from meseta.data import Fetched, Listener, SeriesKey, Store
+    from meseta.data.sources import Source
 
+    _Span: TypeAlias = tuple[datetime | None, datetime | None]
     # A series, and what was done or why it failed.
     _Row: TypeAlias = tuple[SeriesKey, Fetched | MesetaError]
 
@@ -42,7 +48,7 @@ def register(group: typer.Typer) -> None:
 def _fetch(
     *,
     symbols: Annotated[
-        list[str], typer.Argument(metavar="SYMBOL...", help="As the vendor writes them.")
+        list[str], typer.Argument(metavar="SYMBOL", help="As the vendor writes them.")
     ],
     source: Annotated[
         str,
@@ -73,8 +79,7 @@ def _fetch(
     by a split for instance, all of the series is fetched again. Bars that are still open are
     never stored. Everything that came is kept when you interrupt this.
     """
-    from meseta.data import Store, find_source
-    from meseta.data._key import SeriesKey
+    from meseta.data import SeriesKey, Store, find_source
 
     shelf, vendor = Store(store), find_source(source)
     keys = [
@@ -86,13 +91,11 @@ def _fetch(
             _as(basis or vendor.basis_of(symbol)),
             session or "",
         )
-        for symbol in symbols
-        for one in kind or ["bars"]
+        for symbol in dict.fromkeys(symbols)
+        for one in dict.fromkeys(kind or ["bars"])
     ]
-    for key in keys:
-        vendor.facts(key)
-    asked = {"source": vendor, "start": start, "end": end, "calendar": calendar}
-    _show(make_console(), _all(keys, shelf, asked))
+    work = partial(_one, vendor, shelf, calendar)
+    _show(make_console(), _all(_spans(vendor, keys, start, end, calendar), work))
 
 
 def _as(value: str) -> Any:
@@ -100,16 +103,28 @@ def _as(value: str) -> Any:
     return value
 
 
-def _all(keys: list[SeriesKey], store: Store, asked: dict[str, Any]) -> list[_Row]:
+def _spans(
+    source: Source, keys: list[SeriesKey], start: str | None, end: str | None, calendar: str | None
+) -> dict[SeriesKey, _Span]:
+    """Return what is wanted of each series, or raise before anything is asked."""
+    from meseta.data import wanted
+    from meseta.data._answers import facts_of
+    from meseta.data._calendars import check_calendar
+
+    if calendar is not None:
+        check_calendar(calendar)
+    return {key: wanted(key, facts_of(source, key).timezone, start, end) for key in keys}
+
+
+def _all(spans: dict[SeriesKey, _Span], work: Callable[..., Fetched]) -> list[_Row]:
     """Fetch one series after the other; a fault of one does not stop the rest."""
     from meseta.pipeline._progress import steps_of
 
     rows: list[_Row] = []
     with watch(make_console(stderr=True)) as progress:
-        for key in keys:
+        for key, span in spans.items():
             try:
-                tell = steps_of(progress, key.label)
-                rows.append((key, _one(key, store, asked, tell)))
+                rows.append((key, work(key, span, steps_of(progress, key.label))))
             except MesetaError as error:
                 rows.append((key, error))
             except KeyboardInterrupt as error:
@@ -118,20 +133,13 @@ def _all(keys: list[SeriesKey], store: Store, asked: dict[str, Any]) -> list[_Ro
     return rows
 
 
-def _one(key: SeriesKey, store: Store, asked: dict[str, Any], tell: Listener) -> Fetched:
-    from meseta.data import fetch, wanted
+def _one(
+    source: Source, store: Store, calendar: str | None, key: SeriesKey, span: _Span, tell: Listener
+) -> Fetched:
+    from meseta.data import fetch
 
-    zone = asked["source"].facts(key).timezone
-    begin, stop = wanted(key, zone, asked["start"], asked["end"])
-    return fetch(
-        key,
-        asked["source"],
-        store,
-        start=begin,
-        end=stop,
-        tell=tell,
-        calendar=asked["calendar"],
-    )
+    begin, stop = span
+    return fetch(key, source, store, start=begin, end=stop, tell=tell, calendar=calendar)
 
 
 def _show(console: Console, rows: list[_Row]) -> None:
@@ -147,7 +155,7 @@ def _show(console: Console, rows: list[_Row]) -> None:
 def _said(done: Fetched | MesetaError) -> tuple[str, ...]:
     """Return what a user should read of one series."""
     if isinstance(done, MesetaError):
-        return (str(done),)
+        return (str(done), *getattr(done, "__notes__", []))
     return (*(found.message for found in done.warnings), *done.meta.notes)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from meseta.data import Step
-    from meseta.data.sources.tradestation._auth import Application
+    from meseta.data.sources.tradestation._attempt import Application
     from meseta.data.sources.tradestation._tokens import Tokens, TokenStore
 
 __all__ = ["register"]
@@ -165,7 +165,7 @@ def _application(
     flow: Literal["code", "pkce"] | None,
     scope: str | None,
 ) -> Application:
-    from meseta.data.sources.tradestation._auth import SCOPE, Application
+    from meseta.data.sources.tradestation._attempt import SCOPE, Application
 
     client_id = client_id or os.environ.get(CLIENT_VARIABLE) or (last.client_id if last else None)
     if not client_id:

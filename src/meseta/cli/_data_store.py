@@ -13,9 +13,12 @@ from meseta.cli import _options as common  # noqa: TC001 - Typer reads annotatio
 from meseta.cli._console import count, make_console, size, table
 from meseta.cli._data_show import bytes_of, show_series, when
 from meseta.cli._guard import command
+from meseta.errors import MesetaError, RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from meseta.data import Meta, SeriesKey, Store
 
@@ -53,7 +56,7 @@ def _list(
     elif metas:
         table(console, "", _HEADS, [_row(opened, meta) for meta in metas], left=5)
     else:
-        console.print(f"Nothing is stored in {opened.root}.", soft_wrap=True)
+        console.print(_nothing(opened), soft_wrap=True)
     _say_unreadable(opened)
 
 
@@ -94,19 +97,46 @@ def _verify(
     Exit code 1 means that something is damaged. Set aside it is out of the way: the series can
     be fetched or imported again, and nothing is deleted.
     """
-    opened = _open(store)
-    console = make_console()
-    damaged = {} if names else opened.unreadable()
-    for why in damaged.values():
-        console.print(why, soft_wrap=True)
-    for key in _named(opened, names) if names else opened.keys():
-        wrong = "; ".join(opened.verify(key))
-        console.print(f"{key.label}: {wrong or 'sound'}", soft_wrap=True)
-        damaged |= {opened.folder(key): wrong} if wrong else {}
-    for folder, why in damaged.items() if set_aside else ():
-        console.print(f"Moved to {opened.set_folder_aside(folder, why)}", soft_wrap=True)
-    if damaged:
+    opened, console = _open(store), make_console()
+    wrong = _wrong(console, opened, names)
+    for folder, why in wrong.items() if set_aside else ():
+        if _spoilt(why):
+            console.print(f"Moved to {opened.set_folder_aside(folder, str(why))}", soft_wrap=True)
+    if wrong:
         raise typer.Exit(1)
+
+
+def _wrong(console: Console, store: Store, names: list[str] | None) -> dict[Path, MesetaError]:
+    """Say of each series whether it is sound, and return the folders of those that are not."""
+    wrong = {} if names else store.unreadable()
+    for why in wrong.values():
+        console.print(str(why), soft_wrap=True)
+    keys = _named(store, names) if names else store.keys()
+    if not (keys or wrong):
+        console.print(_nothing(store), soft_wrap=True)
+    for key in keys:
+        fault = _fault(store, key)
+        console.print(f"{key.label}: {fault or 'sound'}", soft_wrap=True)
+        wrong |= {store.folder(key): fault} if fault else {}
+    return wrong
+
+
+def _fault(store: Store, key: SeriesKey) -> MesetaError | None:
+    from meseta.data import DamagedError
+
+    try:
+        faults = store.verify(key)
+    except RunError as error:
+        return error
+    return DamagedError("; ".join(faults)) if faults else None
+
+
+def _spoilt(why: MesetaError) -> bool:
+    """Whether a series is of no use: one that this meseta may or can not read may be sound."""
+    from meseta.data import DamagedError
+    from meseta.data._damage import NewerError
+
+    return isinstance(why, DamagedError) and not isinstance(why, NewerError)
 
 
 def _remove(
@@ -177,6 +207,11 @@ def _plain(store: Store, meta: Meta) -> dict[str, Any]:
     }
 
 
+def _nothing(store: Store) -> str:
+    readable = "that can be read " if store.unreadable() else ""
+    return f"Nothing {readable}is stored in {store.root}."
+
+
 def _say_unreadable(store: Store) -> None:
     for why in store.unreadable().values():
-        make_console(stderr=True).print(why, soft_wrap=True)
+        make_console(stderr=True).print(str(why), soft_wrap=True)

@@ -66,10 +66,10 @@ def _guarded(function: Callable[P, None]) -> Callable[P, None]:
         try:
             function(*args, **kwargs)
         except MesetaError as error:
-            _tell(str(error))
+            _tell(_told(str(error), error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            _tell("\n".join(["Interrupted.", *getattr(error, "__notes__", [])]), debug=False)
+            _tell(_told("Interrupted.", error), debug=False)
             raise typer.Exit(_INTERRUPTED) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
@@ -82,6 +82,10 @@ def _guarded(function: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(1) from error
 
     return run
+
+
+def _told(text: str, error: BaseException) -> str:
+    return "\n".join([text, *getattr(error, "__notes__", [])])
 
 
 def _tell(text: str, *, debug: bool = True) -> None:

@@ -115,8 +115,8 @@ Source = Annotated[
         "--source",
         metavar="NAME",
         help="Who has it: tradestation, yahoo, binance, path/to/file.py:NAME for one of your own, "
-        "or store, which takes what is stored. When the source cannot be reached, what is stored "
-        "is used and a warning says so. Default: store.",
+        "store, which takes what is stored, or files, which takes what was imported. When the "
+        "source cannot be reached, what is stored is used and a warning says so. Default: store.",
         rich_help_panel=FETCHED,
     ),
 ]

@@ -104,7 +104,7 @@ class _Bar:
         self.whole: TaskID | None = None
         self.part = ""
         self.bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TextColumn("{task.fields[detail]}", markup=False),

@@ -7,20 +7,40 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from meseta.data._schema import schema_of
-from meseta.errors import DataError
+from meseta.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meseta.data._key import SeriesKey
     from meseta.data._spans import Span
-    from meseta.data.sources import Answer, Source
+    from meseta.data.sources import Answer, Facts, Source
 
-__all__ = ["checked"]
+__all__ = ["checked", "facts_of"]
 
 _OHLC = ("open", "high", "low", "close")
 # Where prices of zero and less are real: futures joined by adding, and rates.
 _SIGNED = {"back-adjusted", "unknown"}
+
+
+def facts_of(source: Source, key: SeriesKey) -> Facts:
+    """Return what a source knows of a series, without a request.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such series, or the source calls none of its own so.
+    """
+    facts = source.facts(key)
+    for name, value, has in (
+        ("kind", key.kind, source.kinds),
+        ("basis", key.basis, source.bases),
+    ):
+        if value not in has:
+            raise ArgumentError(
+                f"`{name}` must be one of {', '.join(has)} for {source.title}, got {value!r}"
+            )
+    return facts
 
 
 def checked(source: Source, key: SeriesKey, answer: Answer, span: Span) -> pl.DataFrame:

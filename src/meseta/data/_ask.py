@@ -71,8 +71,7 @@ class Asker:
         """
         pages = cut(span, self.facts.page)
         for at, page in enumerate(reversed(pages) if newest_first else pages):
-            what = f"{self.key.label} {page[0]:%Y-%m-%d} to {page[1]:%Y-%m-%d}"
-            self.tell(Step(what, at, len(pages)))
+            self.tell(Step(f"{page[0]:%Y-%m-%d} to {page[1]:%Y-%m-%d}", at, len(pages)))
             answer = self._answer(page)
             yield Page(page, checked(self.source, self.key, answer, page), answer)
 

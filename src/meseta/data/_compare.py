@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from meseta.data._schema import schema_of
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from meseta.data._key import SeriesKey
 
 __all__ = ["difference", "tick_of"]
@@ -21,6 +20,7 @@ _ROWS = 1000
 # Of the compared columns of events; payments and trades are never adjusted.
 _EXACT = 1e-12
 _SLACK = 1 + 1e-9
+_NEW = "_new"
 
 
 def tick_of(frame: pl.DataFrame) -> float:
@@ -58,24 +58,36 @@ def difference(key: SeriesKey, old: pl.DataFrame, new: pl.DataFrame, tick: float
     """
     unique = schema_of(key).unique
     columns, least = _compared(key, tick)
-    both = old.select(unique, *columns).join(
-        new.select(unique, *columns), on=unique, how="full", suffix="_new", coalesce=True
+    both = old.select(unique, *columns, stored=True).join(
+        new.select(unique, *columns, came=True), on=unique, how="full", suffix=_NEW, coalesce=True
     )
-    for row in both.sort(unique).iter_rows(named=True):
-        for name in columns:
-            before, after = row[name], row[f"{name}_new"]
-            if before is None or after is None:
-                return f"{row[unique]}: {_one_sided(before)}"
-            if abs(after - before) > least * _SLACK:
-                return f"{row[unique]}: {name} was {before:.10g} and is {after:.10g}"
-    return ""
+    apart = both.with_columns(what=_what(columns, least)).drop_nulls("what").sort(unique)
+    if not apart.height:
+        return ""
+    row = apart.row(0, named=True)
+    what = row["what"]
+    if what in columns:
+        what += f" was {row[what]:.10g} and is {row[what + _NEW]:.10g}"
+    return f"{row[unique]}: {what}"
+
+
+def _what(columns: tuple[str, ...], least: float) -> pl.Expr:
+    """Name the first column in which rows differ, or say which of the two is missing.
+
+    An empty cell is no value, and so differs from none.
+    """
+    return pl.coalesce(
+        pl.when(pl.col("stored").is_null()).then(pl.lit("there was no row and is one")),
+        pl.when(pl.col("came").is_null()).then(pl.lit("there was a row and is none")),
+        *(pl.when(_step(name) > least * _SLACK).then(pl.lit(name)) for name in columns),
+    )
+
+
+def _step(name: str) -> pl.Expr:
+    return (pl.col(name + _NEW) - pl.col(name)).abs()
 
 
 def _compared(key: SeriesKey, tick: float) -> tuple[tuple[str, ...], float]:
     if key.kind == "funding":
         return ("rate",), _EXACT
     return (("price", "quantity"), _EXACT) if key.kind == "trades" else (_PRICES, tick)
-
-
-def _one_sided(before: float | None) -> str:
-    return "there was no row and is one" if before is None else "there was a row and is none"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from meseta.data import _clock
+from meseta.data._answers import facts_of
 from meseta.data._ask import Asker
 from meseta.data._calendars import check_calendar, finished
 from meseta.data._coverage import lacks_head, lacks_tail
 from meseta.data._keep import Keeper, ends_of
 from meseta.data._operation import Operation
-from meseta.data._spans import iso, through
-from meseta.errors import ArgumentError, DataError
+from meseta.data._spans import through
+from meseta.errors import ArgumentError, DataError, MesetaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from meseta.bars import Finding
@@ -93,7 +95,7 @@ def fetch(
     SourceError
         The vendor does not answer. What came before stays.
     """
-    facts = source.facts(key)
+    facts = facts_of(source, key)
     if calendar is not None:
         check_calendar(calendar)
         facts = replace(facts, calendar=calendar)
@@ -117,11 +119,22 @@ class _Work:
 
     def run(self, start: datetime | None, end: datetime | None) -> Fetched:
         meta, lost = self.keeper.stored()
-        begin = self.begin(meta, start, lost)
         limit = finished(self.key, self.facts.calendar, _clock.now())
         stop = limit if end is None else min(end, limit)
-        made = self.first(begin, stop) if meta is None else self.extended(meta, begin, stop)
+        with self.noted():
+            begin = self.begin(meta, start, lost)
+            made = self.first(begin, stop) if meta is None else self.extended(meta, begin, stop)
         return Fetched(made, tuple(self.keeper.log.new), tuple(self.keeper.warnings))
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Let a failure tell what was done before it."""
+        try:
+            yield
+        except MesetaError as error:
+            for found in self.keeper.warnings:
+                error.add_note(found.message)
+            raise
 
     def begin(self, meta: Meta | None, start: datetime | None, lost: datetime | None) -> datetime:
         """Return from when on rows are wanted: at least from where a `lost` series began."""
@@ -139,13 +152,14 @@ class _Work:
         if begin >= stop:
             raise ArgumentError(
                 f"`start` and `end` must leave something finished to fetch, but {self.key.label} "
-                f"has nothing finished from {iso(begin)} to before {iso(stop)}"
+                f"has nothing finished from {self.said(begin)} to before {self.said(stop)}; give "
+                "an earlier --start or a later --end"
             )
         made = self.backwards(self.keeper.blank(), "fetched", (begin, stop))
         if not made.parts:
             raise DataError(
-                f"{self.title} has no rows of {self.key.label} from {iso(begin)} to "
-                f"before {iso(stop)}; check the symbol and the dates"
+                f"{self.title} has no rows of {self.key.label} from {self.said(begin)} to "
+                f"before {self.said(stop)}; check the symbol and the dates"
             )
         return made
 
@@ -197,7 +211,7 @@ class _Work:
         stored = through(*ends_of(meta))
         span = (min(begin, stored[0]), max(stop, stored[1]))
         operation, pages = Operation("fetched again", span, why), self.asker.pages(span)
-        warning = f"{self.key.label} is not what was stored ({why}): fetched again"
+        warning = f"{self.key.label} is not what was stored ({why}): all of it is fetched again"
         self.keeper.warn("refetched", warning)
         if self.key.kind != "trades":
             return self.renewed(meta, operation, list(pages))
@@ -213,6 +227,10 @@ class _Work:
                 f"not fit ({operation.why}); it is kept, but not extended"
             )
         return self.keeper.renew(meta, operation, pages)
+
+    def said(self, moment: datetime) -> str:
+        """Write a moment for users."""
+        return f"{moment:%Y-%m-%d}" if self.key.daily else f"{moment:%Y-%m-%d %H:%M} UTC"
 
     def require_same(self, difference: str) -> None:
         if difference:

@@ -80,7 +80,8 @@ class ImportOptions:
         if self.kind not in {None, kind}:
             raise ArgumentError(f"`--kind` must be {kind} for {path}, got {self.kind}")
         basis = "unadjusted" if events else self.basis
-        return SeriesKey(SOURCE, self.symbol or symbol_of(path), size, kind, basis)
+        symbol = symbol_of(path) if self.symbol is None else self.symbol
+        return SeriesKey(SOURCE, symbol, size, kind, basis)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

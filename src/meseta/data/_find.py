@@ -77,7 +77,7 @@ def matching(store: Store, pick: Pick) -> list[SeriesKey]:
     found = picked(store, pick)
     if not found:
         what = f"no series {pick.text} is stored in {store.root}"
-        raise ArgumentError(what + near(store, pick))
+        raise ArgumentError(f"{what}{near(store, pick)}; `meseta data list` shows what is")
     return found
 
 

@@ -134,7 +134,7 @@ class Keeper:
 
     def _set_aside(self, why: str) -> None:
         aside = self.store.set_aside(self.key, why)
-        self.warn("store_damaged", f"{why}; it is kept in {aside} and fetched anew")
+        self.warn("store_damaged", f"{why}; it is kept in {aside}, and fetched anew")
         self.log.enter(Operation("set aside", None, why))
 
     def _keep_longer(self, meta: Meta, ends: Span, why: str) -> None:

@@ -115,6 +115,6 @@ def parse_bar_size(text: str) -> BarSize:
     if 0 < minutes < 1440:
         return BarSize(size_name(minutes), minutes, 0)
     raise ArgumentError(
-        "`size` must be minutes or hours below a day, days, weeks or months, such as '5m', '4h', "
-        f"'1d', '1w' or '1mo'; got {text!r}"
+        "`interval` must be minutes or hours below a day, days, weeks or months, such as '5m', "
+        f"'4h', '1d', '1w' or '1mo'; got {text!r}"
     )

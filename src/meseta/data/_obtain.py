@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from meseta.bars._finding import UNREACHABLE, whole
 from meseta.data import _clock
+from meseta.data._answers import facts_of
 from meseta.data._calendars import check_calendar, finished, missing
 from meseta.data._coverage import lacks_head, lacks_tail
 from meseta.data._dates import wanted
 from meseta.data._fetch import fetch
+from meseta.data._file import SOURCE as FILES
 from meseta.data._find import Pick, listed, near, picked
 from meseta.data._key import SeriesKey
 from meseta.data._listen import silent
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from meseta.data._listen import Listener
     from meseta.data._meta import Meta
 
-__all__ = ["STORE", "Request", "obtain"]
+__all__ = ["STORED", "Request", "obtain"]
 
 STORE = "store"
+# What is stored is all that there is of these: of any source, and of imported files.
+STORED = {STORE, FILES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Request:
     source
         Name of a source, see `meseta.data.find_source`; ``"store"`` takes whatever is stored of
         that symbol, from one source or another; of several ``SOURCE/SYMBOL`` names one.
+        ``"files"`` takes what was imported.
     interval
         Length of the vendor's bars, such as ``"1d"`` or ``"5m"``.
     basis
@@ -119,10 +124,7 @@ def obtain(request: Request, *, tell: Listener = silent, allow_nonpositive: bool
     begin, stop = wanted(key, meta.timezone, request.start, request.end)
     frame = store.frame(meta, begin, stop)
     if not frame.height:
-        raise DataError(
-            f"nothing of {key.label} is stored from {request.start or 'its first day'} to "
-            f"{request.end or 'its last'}; stored are {meta.first} to {meta.last}"
-        )
+        raise DataError(_no_rows(request, meta))
     if not notes:
         notes = _uncovered(meta, begin, stop)
     notes += _missing(meta, frame)
@@ -137,7 +139,7 @@ def key_of(request: Request, store: Store) -> SeriesKey:
     ArgumentError
         There is no such source, or ``"store"`` holds none or several of that symbol.
     """
-    if request.source == STORE:
+    if request.source in STORED:
         return _stored_key(request, store)
     source = find_source(request.source)
     return SeriesKey(
@@ -152,6 +154,7 @@ def key_of(request: Request, store: Store) -> SeriesKey:
 def _stored_key(request: Request, store: Store) -> SeriesKey:
     pick = Pick(
         name=request.symbol,
+        source=None if request.source == STORE else request.source,
         interval=request.interval,
         kind="bars",
         basis=request.basis,
@@ -166,7 +169,7 @@ def _stored_key(request: Request, store: Store) -> SeriesKey:
     if len(found) > 1:
         raise ArgumentError(
             f"`symbol` {pick.name} is stored more than once: {listed(found)}; choose with "
-            f"--basis, or by its source, as in --symbol {found[0].source}/{found[0].symbol}"
+            f"--basis or --source, or as in --symbol {found[0].source}/{found[0].symbol}"
         )
     return found[0]
 
@@ -175,10 +178,10 @@ def _brought_up_to_date(
     request: Request, key: SeriesKey, store: Store, tell: Listener
 ) -> tuple[Finding, ...]:
     """Fetch what is missing; say why where what is stored has to do."""
-    if not request.fetch or request.source == STORE:
+    if not request.fetch or request.source in STORED:
         return ()
     source = find_source(request.source)
-    begin, stop = wanted(key, source.facts(key).timezone, request.start, request.end)
+    begin, stop = wanted(key, facts_of(source, key).timezone, request.start, request.end)
     try:
         return fetch(
             key, source, store, start=begin, end=stop, tell=tell, calendar=request.calendar
@@ -187,11 +190,26 @@ def _brought_up_to_date(
         meta = store.read(key) if error.temporary else None
         if meta is None:
             raise
-        return (whole(UNREACHABLE, f"{error}; {_used_instead(meta)}"),)
+        if not store.frame(meta, begin, stop).height:
+            error.add_note(_no_rows(request, meta))
+            raise
+        told = [str(error), *getattr(error, "__notes__", []), _used_instead(meta)]
+        return (whole(UNREACHABLE, "; ".join(told)),)
 
 
 def _used_instead(meta: Meta) -> str:
-    return f"the bars stored on {meta.written[:10]} are used, which end at {meta.last:%Y-%m-%d}"
+    return f"the bars stored on {meta.written[:10]} are used, {_span(meta)}"
+
+
+def _span(meta: Meta) -> str:
+    return f"{meta.first:%Y-%m-%d} to {meta.last:%Y-%m-%d}"
+
+
+def _no_rows(request: Request, meta: Meta) -> str:
+    return (
+        f"nothing of {meta.key.label} is stored from {request.start or 'its first day'} to "
+        f"{request.end or 'its last'}, only {_span(meta)}"
+    )
 
 
 def _not_stored(request: Request, key: SeriesKey) -> str:
@@ -209,8 +227,8 @@ def _uncovered(meta: Meta, begin: datetime | None, stop: datetime | None) -> tup
     if not (head or tail):
         return ()
     text = (
-        f"{meta.key.label} is stored from {meta.first:%Y-%m-%d} to {meta.last:%Y-%m-%d}, which is "
-        "not all that was asked for, and nothing was fetched"
+        f"{meta.key.label} is stored from {_span(meta)}, which is not all that was asked for, and "
+        "nothing was fetched"
     )
     return (whole("stored_only", text),)
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from meseta._files import atomic_file
 from meseta.data._damage import damaged
+from meseta.data._look import content
 from meseta.data._meta import Part
 from meseta.data._schema import schema_of
 from meseta.errors import DataError
@@ -64,9 +65,11 @@ def read_part(folder: Path, part: Part) -> pl.DataFrame:
         Its bytes are others.
     FileNotFoundError
         It is gone.
+    RunError
+        It cannot be read.
     """
     path = folder / part.file
-    data = path.read_bytes()
+    data = content(path)
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise damaged(path, "was cut off or edited since meseta wrote it")
     return pl.read_parquet(data)

@@ -17,11 +17,12 @@ from meseta.data._damage import DamagedError, damaged
 from meseta.data._folders import folder_parts
 from meseta.data._listen import silent
 from meseta.data._lock import locked, writing
+from meseta.data._look import content, may_exist, subfolders
 from meseta.data._parts import faults_of, join, read_part, whole_content, within
 from meseta.data._rewrite import rewrite
 from meseta.data._schema import schema_of
 from meseta.data._sealed import from_text, to_text
-from meseta.errors import DataError, RunError
+from meseta.errors import ArgumentError, DataError, MesetaError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,20 +51,41 @@ class Store:
     root
         The folder, made when something is written; ``data`` in the user's data folder
         (`MESETA_HOME` moves it) by default.
+
+    Raises
+    ------
+    ArgumentError
+        `root` is no folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (home() / "data" if root is None else root.expanduser()).absolute()
+        if self.root.is_file():
+            raise ArgumentError(
+                f"`store` must be a folder, got the file {self.root}; choose another with --store"
+            )
 
     def keys(self) -> list[SeriesKey]:
-        """Return which series there are, sorted; those that cannot be read are left out."""
-        found = (self._tried(folder) for folder in self._folders())
-        return sorted(meta.key for meta in found if not isinstance(meta, DamagedError))
+        """Return which series there are, sorted; those that cannot be read are left out.
 
-    def unreadable(self) -> dict[Path, str]:
-        """Return folders whose metadata cannot be read, and why."""
+        Raises
+        ------
+        RunError
+            A folder of the store cannot be read.
+        """
+        found = (self._tried(folder) for folder in self._folders())
+        return sorted(meta.key for meta in found if not isinstance(meta, MesetaError))
+
+    def unreadable(self) -> dict[Path, MesetaError]:
+        """Return folders whose metadata cannot be read, and why; `DamagedError` where spoilt.
+
+        Raises
+        ------
+        RunError
+            A folder of the store cannot be read.
+        """
         tried = {folder: self._tried(folder) for folder in self._folders()}
-        return {at: str(found) for at, found in tried.items() if isinstance(found, DamagedError)}
+        return {at: found for at, found in tried.items() if isinstance(found, MesetaError)}
 
     def folder(self, key: SeriesKey) -> Path:
         """Return where a series lies, or would lie."""
@@ -98,6 +120,8 @@ class Store:
         DamagedError
             The metadata were cut off or edited, belong to another series, or a newer meseta
             wrote them.
+        RunError
+            They cannot be read.
         """
         return self._read(self.folder(key))
 
@@ -112,6 +136,8 @@ class Store:
         ------
         DamagedError
             A file that is needed is missing, was cut off or edited.
+        RunError
+            It cannot be read.
         """
         try:
             return self._rows(meta, start, end)
@@ -218,16 +244,24 @@ class Store:
                 shutil.rmtree(folder)
 
     def verify(self, key: SeriesKey) -> tuple[str, ...]:
-        """Read all of a series and return everything that is wrong; nothing where it is sound."""
+        """Read all of a series and return everything that is wrong; nothing where it is sound.
+
+        Raises
+        ------
+        RunError
+            A file cannot be read.
+        """
         meta = self._tried(self.folder(key))
         wrong = self._faults(meta)
         # A writer may have replaced the files while they were read.
         again = self._tried(self.folder(key)) if wrong else meta
         return wrong if again == meta else self._faults(again)
 
-    def _faults(self, meta: Meta | DamagedError) -> tuple[str, ...]:
+    def _faults(self, meta: Meta | MesetaError) -> tuple[str, ...]:
         if isinstance(meta, DamagedError):
             return (str(meta),)
+        if isinstance(meta, MesetaError):
+            raise meta
         folder = self.folder(meta.key)
         faults = [fault for part in meta.parts for fault in faults_of(folder, meta.key, part)]
         if not faults and meta.content != whole_content(meta.parts):
@@ -235,22 +269,23 @@ class Store:
         return tuple(faults)
 
     def _folders(self) -> list[Path]:
-        return sorted(path.parent for path in self.root.glob(f"*/*/*/{META}"))
+        found = [self.root]
+        for _ in ("source", "symbol", "size"):
+            found = [child for folder in found for child in subfolders(folder)]
+        return [folder for folder in found if may_exist(folder / META)]
 
-    def _tried(self, folder: Path) -> Meta | DamagedError:
+    def _tried(self, folder: Path) -> Meta | MesetaError:
         try:
             return self._read(folder) or damaged(folder / META, "is missing")
-        except DamagedError as error:
+        except (DamagedError, RunError) as error:
             return error
 
     def _read(self, folder: Path) -> Meta | None:
         path = folder / META
         try:
-            text = path.read_bytes().decode(errors="replace")
+            text = content(path).decode(errors="replace")
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise RunError(f"cannot read {path}: {error.strerror or error}") from error
         meta = from_text(text, path)
         if self.folder(meta.key) != folder:
             raise damaged(path, f"belongs to another series, {meta.key.label}")

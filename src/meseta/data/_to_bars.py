@@ -9,6 +9,7 @@ import polars as pl
 from meseta.bars._build import Label, build
 from meseta.bars._faults import Columns
 from meseta.bars._finding import whole
+from meseta.data._file import SOURCE as FILES
 from meseta.data._zone import goes_back, to_wall
 from meseta.errors import ArgumentError, DataError
 
@@ -99,10 +100,15 @@ def _times(meta: Meta, frame: pl.DataFrame) -> npt.NDArray[np.datetime64]:
     if at is not None:
         raise DataError(
             f"{meta.key.label}: the wall time {wall[at]:%Y-%m-%d %H:%M} occurs twice in "
-            f"{meta.timezone}, where the clocks go back while the market trades; keep such a "
-            "series in UTC: import it with --timezone UTC --replace"
+            f"{meta.timezone}, where the clocks go back while the market trades; {_way_out(meta)}"
         )
     return wall.to_numpy()
+
+
+def _way_out(meta: Meta) -> str:
+    if meta.key.source == FILES:
+        return "keep such a series in UTC: import it with --timezone UTC --replace"
+    return "use its bars up to that night or after it (--end, --start), or those of a day"
 
 
 def _numbers(column: pl.Series) -> FloatArray:

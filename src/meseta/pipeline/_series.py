@@ -25,6 +25,8 @@ __all__ = ["asked_of", "data_name", "file_name", "kept_if_alike", "kept_series",
 _LEVERAGED = "-3x"
 # Options that say how bars are got, not which.
 _HOW = {"fetch", "store"}
+# Sources of what is stored already.
+_STORED = {"store", "files"}
 
 
 def data_name(config: SeriesConfig) -> str:
@@ -51,7 +53,7 @@ def asked_of(config: SeriesConfig, symbol: str | None) -> dict[str, Any] | None:
         return None
     names = ("source", "interval", "basis", "session", "start", "end", "calendar")
     asked = {"symbol": symbol} | {name: getattr(config, name) for name in names}
-    return asked | {"fetch": config.fetch and config.source != "store"}
+    return asked | {"fetch": config.fetch and config.source not in _STORED}
 
 
 def _require_second(used: Sequence[Strategy], config: SeriesConfig) -> None:

@@ -167,6 +167,8 @@ def _asked(asked: Asked | None) -> list[tuple[str, str]]:
 def _from(asked: Asked) -> str:
     if asked.fetch:
         return f"from {asked.source}"
+    if asked.source == "files":
+        return "from files that were imported"
     of = "" if asked.source == "store" else f" of {asked.source}, which was not asked"
     return f"from what is stored{of}"
 

@@ -143,9 +143,10 @@ class Http:
         )
 
     def _keep_pace(self) -> None:
-        moment = _clock.now().timestamp()
-        if self.asked is not None and moment - self.asked < self.pace:
-            _clock.sleep(self.pace - (moment - self.asked))
+        passed = _clock.now().timestamp() - (self.asked or 0.0)
+        if self.asked is not None and passed < self.pace:
+            # No longer than that where the clock was set back meanwhile.
+            _clock.sleep(min(self.pace, self.pace - passed))
         self.asked = _clock.now().timestamp()
 
     def _wait(self, seconds: float, why: str) -> None:

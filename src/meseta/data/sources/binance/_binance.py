@@ -16,6 +16,7 @@ from meseta.data.sources.binance._joined import joined
 from meseta.data.sources.binance._pages import read_pages
 from meseta.data.sources.binance._rest import RefusedError, Rest, rest_address
 from meseta.data.sources.binance._series import series_of
+from meseta.data.sources.binance._tables import no_rows
 from meseta.data.sources.binance._venue import Venue
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Binance(Source):
         series = series_of(key)
         span = series.events(start, min(end, _clock.now() + _INSTANT))
         if span[0] >= span[1]:
-            return Answer(schema_of(key).empty())
+            return Answer(_shaped(series, no_rows(series)))
         found = read_archive(series, *span, tell)
         pages, vendor, refused = self._ask(series, span, found, tell)
         rows, notes = joined(series, found.pieces, pages)

@@ -78,7 +78,8 @@ class Budget:
         if self.funding is not None:
             passed = (_clock.now() - self.funding).total_seconds()
             if passed < _FUNDING_PACE:
-                _clock.sleep(_FUNDING_PACE - passed)
+                # No longer than that where the clock was set back meanwhile.
+                _clock.sleep(min(_FUNDING_PACE, _FUNDING_PACE - passed))
         self.funding = _clock.now()
 
     def refuse_while_banned(self) -> None:

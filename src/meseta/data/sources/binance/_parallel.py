@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,21 +18,26 @@ R = TypeVar("R")
 _WORKERS = 4
 # A wait without an end cannot be interrupted on Windows.
 _GLANCE = 0.2
+_PATIENCE = 1.0
 
 
 def in_parallel(work: Callable[[T], R], items: Sequence[T], each: Callable[[T, R], None]) -> None:
     """Call `work` on the items in four threads, and `each` in this one as results come.
 
-    The first exception, of either, ends it: nothing further is begun, and nobody waits for what
-    is under way. The threads are daemons, so that the process can end too.
+    The first exception, of either, ends it: nothing further is begun, and what is under way is
+    given a second to end. The threads are daemons, so that the process can end all the same.
     """
     todo: queue.SimpleQueue[T] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[T, R | BaseException]] = queue.SimpleQueue()
     stop = threading.Event()
     for item in items:
         todo.put(item)
-    for _ in range(min(_WORKERS, len(items))):
-        threading.Thread(target=_labour, args=(work, todo, done, stop), daemon=True).start()
+    threads = [
+        threading.Thread(target=_labour, args=(work, todo, done, stop), daemon=True)
+        for _ in range(min(_WORKERS, len(items)))
+    ]
+    for thread in threads:
+        thread.start()
     try:
         for _ in items:
             item, result = _next(done)
@@ -40,6 +46,14 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T], each: Callable[[T, R
             each(item, result)
     finally:
         stop.set()
+        _part(threads)
+
+
+def _part(threads: Sequence[threading.Thread]) -> None:
+    """Wait for threads to end, but not for a download that hangs."""
+    deadline = time.monotonic() + _PATIENCE
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0))
 
 
 def _labour(

@@ -105,7 +105,7 @@ class Rest:
             return _patience(answer, attempt)
         if status == 408 or status >= 500:
             return bearable(max(back_off(attempt), retry_after(answer) or 0.0), "Binance")
-        raise _refusal(status, code, message)
+        raise _refusal(answer, code, message)
 
     def _ban(self, answer: httpx2.Response, message: str) -> None:
         wait = retry_after(answer) or 0.0
@@ -148,7 +148,8 @@ def _fault(answer: httpx2.Response) -> tuple[int, str]:
         return 0, answer.text[:160]
 
 
-def _refusal(status: int, code: int, message: str) -> SourceError:
+def _refusal(answer: httpx2.Response, code: int, message: str) -> SourceError:
+    status, asked = answer.status_code, answer.url.params
     if status == 451:
         return RefusedError(
             "Binance's REST API does not serve this region (status 451); its archive may: ask "
@@ -157,8 +158,8 @@ def _refusal(status: int, code: int, message: str) -> SourceError:
         )
     if code == _BAD_SYMBOL:
         return RefusedError(
-            "Binance's REST API knows no such symbol among its USD-M futures; where it was "
-            "delisted, ask for a span that ends before that",
+            f"Binance's REST API knows no symbol {asked.get('symbol') or asked.get('pair')} among "
+            "its USD-M futures; where it was delisted, ask for a span that ends before that",
             temporary=False,
         )
     if status == 403:

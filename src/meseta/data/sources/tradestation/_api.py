@@ -174,10 +174,7 @@ def api_url() -> str:
 
 def _refusal(status: int, told: str) -> SourceError:
     if status == 404:
-        return NotFoundError(
-            f"TradeStation has no such symbol, or nothing of it in this span ({told})",
-            temporary=True,
-        )
+        return NotFoundError(told, temporary=True)
     if status == 403:
         told = f"{told}; the sign-in's scope lacks MarketData, or the account this market's data"
     return SourceError(f"TradeStation refuses the request ({told})", temporary=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meseta.data._listen import silent
-from meseta.data.sources.tradestation._auth import Attempt, exchange
+from meseta.data.sources.tradestation._attempt import Attempt
+from meseta.data.sources.tradestation._auth import exchange
 from meseta.data.sources.tradestation._listener import CallbackServer, callback
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from meseta.data._listen import Listener
-    from meseta.data.sources.tradestation._auth import Application
+    from meseta.data.sources.tradestation._attempt import Application
     from meseta.data.sources.tradestation._tokens import Tokens, TokenStore
 
 __all__ = ["login_by_browser", "login_by_paste"]

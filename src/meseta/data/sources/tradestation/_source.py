@@ -14,7 +14,7 @@ from meseta.data.sources.tradestation._bars import ZONE, frame_of
 from meseta.data.sources.tradestation._session import Session
 from meseta.data.sources.tradestation._symbols import basis_of, calendar_of, check, query_of
 from meseta.data.sources.tradestation._tokens import TokenStore
-from meseta.errors import DataError
+from meseta.errors import DataError, SourceError
 
 if TYPE_CHECKING:
     from meseta.data._key import Basis, SeriesKey
@@ -93,7 +93,7 @@ class TradeStation(Source):
         """Return the bars from `first` to `last`, asking by halves where they are too many."""
         if first >= last:
             return []
-        talk.tell(Step(f"{key.label}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"))
+        talk.tell(Step(f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"))
         bars = _ask(talk, key, first, last)
         if key.daily or len(bars) < self.limit:
             return bars
@@ -114,12 +114,14 @@ def _ask(talk: Talk, key: SeriesKey, first: datetime, last: datetime) -> list[An
     span = {"firstdate": _stamp(first), "lastdate": _stamp(last)}
     try:
         return talk.bars(key.symbol, {**query_of(key), **span})
-    except NotFoundError:
+    except NotFoundError as error:
         # The same error says that there is no such symbol and that it has nothing in this span,
         # as on holidays and before it was listed.
         if talk.knows(key.symbol):
             return []
-        raise
+        raise SourceError(
+            f"TradeStation has no symbol {key.symbol}, or nothing of it ({error})", temporary=True
+        ) from error
 
 
 def _length(key: SeriesKey) -> timedelta:

@@ -35,6 +35,8 @@ def check(key: SeriesKey) -> None:
             f"`symbol` must be written as TradeStation does, in capitals, got {key.symbol!r}"
             f" (try {key.symbol.upper()!r})"
         )
+    if key.kind != "bars":
+        raise ArgumentError(f"`kind` must be bars with TradeStation, got {key.kind!r}")
     bar = key.bar
     if bar is None or (bar.minutes is None and key.size not in _UNITS):
         raise ArgumentError(
