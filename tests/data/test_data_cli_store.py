@@ -149,6 +149,8 @@ def test_verify_finds_damage_and_sets_it_aside(meseta: Call, store: Store) -> No
     made = meseta("data", "verify")
     assert made.code == 1
     assert f"{part} was cut off or edited" in made.out
+    [line] = [line for line in made.out.splitlines() if line.startswith("yahoo SMH")]
+    assert line.count("--set-aside") == 1
     assert "meta.json was cut off" in made.out
     assert "binance APEUSDT event trades: sound" in made.out
     assert meseta("data", "verify", "APEUSDT").code == 0

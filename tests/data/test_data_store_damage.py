@@ -186,8 +186,8 @@ def expect_damage(store: Store, path: Path, content: bytes, sound: bytes) -> Non
         with pytest.raises(DamagedError, match=path.name) as found:
             use(store)
         wrong = store.verify(DAILY)
-        assert wrong == (str(found.value),)
-        assert "meseta data verify --set-aside" in wrong[0]
+        assert wrong == (found.value.fault,)
+        assert str(found.value).startswith(f"{wrong[0]}; set it aside with `meseta data verify")
     finally:
         path.write_bytes(sound)
     use(store)

@@ -13,7 +13,7 @@ from meseta.cli import _options as common  # noqa: TC001 - Typer reads annotatio
 from meseta.cli._console import count, make_console, size, table
 from meseta.cli._data_show import bytes_of, show_series, when
 from meseta.cli._guard import command
-from meseta.errors import MesetaError, RunError
+from meseta.errors import MesetaError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def _fault(store: Store, key: SeriesKey) -> MesetaError | None:
 
     try:
         faults = store.verify(key)
-    except RunError as error:
+    except MesetaError as error:
         return error
     return DamagedError("; ".join(faults)) if faults else None
 

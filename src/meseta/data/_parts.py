@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from meseta._files import atomic_file
-from meseta.data._damage import damaged
+from meseta.data._damage import DamagedError, damaged
 from meseta.data._look import content
 from meseta.data._meta import Part
 from meseta.data._schema import schema_of
@@ -81,12 +81,13 @@ def faults_of(folder: Path, key: SeriesKey, part: Part) -> tuple[str, ...]:
     try:
         facts = _facts(key, schema_of(key).conform(read_part(folder, part)))
     except FileNotFoundError:
-        return (str(damaged(path, "is missing")),)
+        return (f"{path} is missing",)
+    except DamagedError as error:
+        return (error.fault,)
     except DataError as error:
-        return (str(error),)
+        return (f"{path}: {error}",)
     other = [name for name, value in facts.items() if getattr(part, name) != value]
-    what = f"does not hold what the metadata say ({', '.join(other)})"
-    return (str(damaged(path, what)),) if other else ()
+    return (f"{path} does not hold what the metadata say ({', '.join(other)})",) if other else ()
 
 
 def join(key: SeriesKey, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from meseta._files import write_text
 from meseta._home import home
 from meseta.data import _clock
 from meseta.data._aside import META, copy_aside, move_aside, series_files
-from meseta.data._damage import DamagedError, damaged
+from meseta.data._damage import DamagedError, NewerError, damaged
 from meseta.data._folders import folder_parts
 from meseta.data._listen import silent
 from meseta.data._lock import locked, writing
@@ -250,6 +250,8 @@ class Store:
         ------
         RunError
             A file cannot be read.
+        NewerError
+            A newer meseta wrote it.
         """
         meta = self._tried(self.folder(key))
         wrong = self._faults(meta)
@@ -258,14 +260,14 @@ class Store:
         return wrong if again == meta else self._faults(again)
 
     def _faults(self, meta: Meta | MesetaError) -> tuple[str, ...]:
-        if isinstance(meta, DamagedError):
-            return (str(meta),)
+        if isinstance(meta, DamagedError) and not isinstance(meta, NewerError):
+            return (meta.fault,)
         if isinstance(meta, MesetaError):
             raise meta
         folder = self.folder(meta.key)
         faults = [fault for part in meta.parts for fault in faults_of(folder, meta.key, part)]
         if not faults and meta.content != whole_content(meta.parts):
-            faults.append(str(damaged(folder / META, "does not fit the rows")))
+            faults.append(f"{folder / META} does not fit the rows")
         return tuple(faults)
 
     def _folders(self) -> list[Path]:
