@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta.bars import Alignment, Finding, load, pair
+from meseta.data._obtain import STORED
 from meseta.errors import ArgumentError, DataError, RunError
 from meseta.pipeline._progress import steps_of
 from meseta.series_config import SeriesConfig
@@ -25,8 +26,6 @@ __all__ = ["asked_of", "data_name", "file_name", "kept_if_alike", "kept_series",
 _LEVERAGED = "-3x"
 # Options that say how bars are got, not which.
 _HOW = {"fetch", "store"}
-# Sources of what is stored already.
-_STORED = {"store", "files"}
 
 
 def data_name(config: SeriesConfig) -> str:
@@ -53,7 +52,7 @@ def asked_of(config: SeriesConfig, symbol: str | None) -> dict[str, Any] | None:
         return None
     names = ("source", "interval", "basis", "session", "start", "end", "calendar")
     asked = {"symbol": symbol} | {name: getattr(config, name) for name in names}
-    return asked | {"fetch": config.fetch and config.source not in _STORED}
+    return asked | {"fetch": config.fetch and config.source not in STORED}
 
 
 def _require_second(used: Sequence[Strategy], config: SeriesConfig) -> None:
