@@ -66,6 +66,20 @@ def test_warnings_come_before_what_is_suspicious() -> None:
     assert [finding.code for finding in made.warnings] == ["stored_only", "jump"]
 
 
+@pytest.mark.parametrize("days", [2_932_897, -719_163, 10**8])
+def test_times_beyond_the_calendar_are_no_times(days: int) -> None:
+    when = pl.Series([days], dtype=pl.Int32).cast(pl.Date)
+    daily = rows(DAILY, [(0, 1)]).with_columns(session_date=when)
+    with pytest.raises(DataError, match=r"session_date .*outside of the years 1 to 9999"):
+        schema_of(DAILY).conform(daily)
+    moment = pl.Series([days * 86_400 * 10**6]).cast(pl.Datetime("us", "UTC"))
+    with pytest.raises(DataError, match=r"ts_close .*outside of the years 1 to 9999"):
+        schema_of(MINUTES).conform(rows(MINUTES, [(0, 1)]).with_columns(ts_close=moment))
+    edges = pl.Series([-719_162, 2_932_896], dtype=pl.Int32).cast(pl.Date)
+    sound = rows(DAILY, [(0, 1), (1, 2)]).with_columns(session_date=edges)
+    assert schema_of(DAILY).conform(sound).height == 2
+
+
 def test_volume_that_a_bar_lacks_is_left_out_and_said() -> None:
     frame = rows(DAILY, [(0, 1), (1, 1), (2, 1)])
     lost = pl.when(pl.col("session_date").dt.day() != 2).then("volume")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from meseta.bars._size import DAY
 from meseta.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UTC_TIME", "Schema", "schema_of"]
 
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (date.min - _EPOCH).days, (date.max - _EPOCH).days
 UTC_TIME = pl.Datetime("us", "UTC")
 _PRICES = dict.fromkeys(("open", "high", "low", "close"), pl.Float64)
 _INTRADAY = {"ts_open": UTC_TIME, "ts_close": UTC_TIME, **_PRICES, "volume": pl.Float64}
@@ -75,7 +79,8 @@ class Schema:
         Raises
         ------
         DataError
-            A column is missing or of another type, has empty cells, or rows are not in order.
+            A column is missing or of another type, has empty cells, a time is beyond the calendar,
+            or rows are not in order.
         """
         missing = [name for name in self.columns if name not in frame.columns]
         if missing:
@@ -89,9 +94,17 @@ class Schema:
         for name in self.columns:
             if name not in self.nullable and frame[name].null_count():
                 raise DataError(f"the column {name} of the series has empty cells")
+        if not _in_calendar(frame[self.time]):
+            raise DataError(f"{self.time} of the series lies outside of the years 1 to 9999")
         if not frame[self.unique].is_sorted() or frame[self.unique].n_unique() < frame.height:
             raise DataError(f"the rows of the series must increase in {self.unique}")
         return frame
+
+
+def _in_calendar(time: pl.Series) -> bool:
+    """Whether all times are such that they can be told; others make Polars and Python fail."""
+    days = time.to_physical() // (1 if time.dtype == pl.Date else DAY)
+    return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
 
 
 def schema_of(key: SeriesKey) -> Schema:
