@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from meseta.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import polars as pl
 
     from meseta.data._key import Kind, SeriesKey
@@ -34,6 +32,7 @@ _FOLDERS: dict[Kind, str] = {
     "trades": "aggTrades",
 }
 _NOTHING = timedelta(0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,12 @@ class Series:
         return opens.dt.offset_by("1mo") if self.key.size == "1mo" else opens + self.length
 
     def events(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
-        """Turn a span of moments into one of openings or events, half-open."""
-        return start - self.lag, end - self.lag
+        """Turn a span of moments into one of openings or events, half-open.
+
+        It begins when a bar may open, so that no file is asked for of the bar before.
+        """
+        first = start - self.lag
+        return first + (-(first - _EPOCH) % self.lag if self.lag else _NOTHING), end - self.lag
 
     def path(self, label: str) -> str:
         """Return where the archive keeps a month (``"2024-05"``) or a day (``"2024-05-17"``).
