@@ -58,6 +58,11 @@ def store(site: TradeStationSite, home: Path, meseta: Call) -> Store:
         (("--start", "2024-02-30"), "`start` must be a date .* got '2024-02-30'"),
         (("--end", "2024-13-01"), "`end` must be a date"),
         (("--start", ""), "`start` must be a date .* got ''"),
+        (
+            ("--start", "0001-01-01"),
+            "`start` must lie in the years 1900 to 2199, got '0001-01-01'",
+        ),
+        (("--end", "9999-12-31"), "`end` must lie in the years .* got '9999-12-31'; leave it out"),
         (("--start", "2024-05-31", "--end", "2024-05-30"), "`end` must come after `start`"),
         (("--kind", "ticks"), "`kind` must be one of bars, mark, .* got 'ticks'"),
         (("--kind", "mark"), "`kind` must be bars with TradeStation, got 'mark'"),

@@ -106,6 +106,18 @@ def test_bars_funding_and_trades_in_one_command(
         assert f"binance BTCUSDT event {kind}" in shown.out
 
 
+def test_binance_is_asked_for_nothing_older_than_itself(
+    meseta: Call, site: BinanceSite, home: Path
+) -> None:
+    made = meseta(*FETCH, "--start", "1900-01-01", "--end", "2024-06-02")
+    assert made.code == 0, made
+    months = sorted(re.findall(r"\d{4}-\d{2}(?=\.zip)", " ".join(a.path for a in site.asked)))
+    assert months[0] == "2019-09"
+    known = Store(home / "data").read(KEY)
+    assert known is not None
+    assert any("nothing from 1900-01-01" in note for note in known.notes)
+
+
 def test_hours_go_on_through_the_days_when_others_change_their_clocks(
     meseta: Call, site: BinanceSite, home: Path
 ) -> None:

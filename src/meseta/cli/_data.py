@@ -1,4 +1,4 @@
-"""`meseta data`: looking at market data before a run uses them, and making coarser bars."""
+"""`meseta data`: getting market data, looking at them, and making coarser bars."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ File = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="Look at market data, make coarser bars.")
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Fetch, import and keep market data, look at it, make coarser bars.",
+    )
     examples = (
         "meseta data check QQQ.csv\n"
         "meseta data check export.txt --timezone America/New_York --date-order mdy\n"

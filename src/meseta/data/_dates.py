@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["wanted"]
 
+# No market's data are older, and every sum of a date and a span stays inside of the calendar.
+_YEARS = range(1900, 2200)
+
 
 def wanted(
     key: SeriesKey, timezone: str, start: str | None, end: str | None
@@ -34,7 +37,8 @@ def wanted(
     Raises
     ------
     ArgumentError
-        One is neither, or the end does not come after the start.
+        One is neither, or lies outside of the years 1900 to 2199, or the end does not come after
+        the start.
     """
     begin = None if start is None else _moment(key, timezone, "start", start, days=0)
     stop = None if end is None else _moment(key, timezone, "end", end, days=1)
@@ -51,6 +55,11 @@ def _moment(key: SeriesKey, timezone: str, name: str, text: str, *, days: int) -
             f"`{name}` must be a date such as 2024-05-31, or a time such as 2024-05-31T09:30, "
             f"got {text!r}"
         ) from error
+    if moment.year not in _YEARS:
+        raise ArgumentError(
+            f"`{name}` must lie in the years {_YEARS[0]} to {_YEARS[-1]}, got {text!r}; leave it "
+            "out for all that there is"
+        )
     dated = len(text.strip()) <= 10
     if key.daily:
         day = moment.date() + timedelta(days=days if dated else 0)

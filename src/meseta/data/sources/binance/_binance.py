@@ -86,14 +86,16 @@ class Binance(Source):
             A file or a reply is malformed, or has rows that cannot be.
         """
         series = series_of(key)
-        span = series.events(start, min(end, _clock.now() + _INSTANT))
+        asked = series.events(start, min(end, _clock.now() + _INSTANT))
+        span = max(asked[0], _OPENED), asked[1]
         if span[0] >= span[1]:
-            return Answer(_shaped(series, no_rows(series)))
+            nothing = no_rows(series)
+            return Answer(_shaped(series, nothing), notes=edges(series, nothing, *asked))
         found = read_archive(series, *span, tell)
         pages, vendor, refused = self._ask(series, span, found, tell)
         rows, notes = joined(series, found.pieces, pages)
         rows = _finished(rows)
-        notes = (*refused, *notes, *gaps(series, rows), *edges(series, rows, *span))
+        notes = (*refused, *notes, *gaps(series, rows), *edges(series, rows, *asked))
         return Answer(_shaped(series, rows), vendor, found.objects, notes)
 
     def revised(self, key: SeriesKey, objects: Mapping[str, str], tell: Listener) -> set[str]:
