@@ -42,9 +42,9 @@ SIZE, NUMBER, BAR, FEE, PAID, STOP_FIRST, STEP, AT, LOT_GOAL, LOT_GOAL_TRIGGER, 
 )
 # Words of the account; `LONG` and `SHORT` follow each other in each pair.
 REALISED, FEES, FUNDING, CENTRE, BUDGET, CURSOR, COUNT = range(7)
-HELD, COST, REST, REFUSED = 7, 9, 11, 13
-DOWN_TO, UP_TO, BELOW, ABOVE = 15, 16, 17, 18
-WORDS = 19
+HELD, OWNED, COST, REST, REFUSED = 7, 9, 11, 13, 15
+DOWN_TO, UP_TO, BELOW, ABOVE = 17, 18, 19, 20
+WORDS = 21
 
 
 class Book(NamedTuple):
@@ -69,12 +69,17 @@ def _steps(value: float, unit: float, inverse: int) -> float:
 
 
 @inline
-def _equity(price: float, money: FloatArray, terms: Any) -> float:
+def _unrealised(
+    price: float, long_owned: float, short_owned: float, long_cost: float, short_cost: float
+) -> float:
+    return (long_owned * price - long_cost) + (short_cost - short_owned * price)
+
+
+@inline
+def _equity(price: float, money: FloatArray, capital: float) -> float:
     """Value the account at a price; `_count` must have counted the lots."""
-    long = _value(money[HELD], terms.lot, terms.lot_inverse) * price - money[COST]
-    short = money[COST + 1] - _value(money[HELD + 1], terms.lot, terms.lot_inverse) * price
-    worth = terms.capital + money[REALISED] + (long + short)
-    return worth - money[FEES] - money[FUNDING]
+    open_profit = _unrealised(price, money[OWNED], money[OWNED + 1], money[COST], money[COST + 1])
+    return capital + money[REALISED] + open_profit - money[FEES] - money[FUNDING]
 
 
 @kernel
@@ -88,6 +93,8 @@ def _count(book: Any, terms: Any) -> None:
             money[HELD + side] += lot[j, SIZE]
             quantity = _value(lot[j, SIZE], terms.lot, terms.lot_inverse)
             money[COST + side] += quantity * lot[j, AT]
+    money[OWNED] = _value(money[HELD], terms.lot, terms.lot_inverse)
+    money[OWNED + 1] = _value(money[HELD + 1], terms.lot, terms.lot_inverse)
 
 
 @kernel
@@ -182,9 +189,8 @@ def _breached(t: int, price: float, book: Any, terms: Any) -> bool:
     _count(book, terms)
     if money[HELD] + money[HELD + 1] == 0.0:
         return False
-    long = _value(money[HELD], terms.lot, terms.lot_inverse) * price
-    short = _value(money[HELD + 1], terms.lot, terms.lot_inverse) * price
-    if _equity(price, money, terms) >= terms.maintenance * (long + short):
+    gross = money[OWNED] * price + money[OWNED + 1] * price
+    if _equity(price, money, terms.capital) >= terms.maintenance * gross:
         return False
     _leave_all(t, price, 0.0, LIQUIDATION, book, terms)
     return True
@@ -277,17 +283,17 @@ def _crosses(side: float, own: float, price: float) -> bool:
 
 @inline
 def _fits(
-    side: int, value: float, price: float, equity: float, money: FloatArray, terms: Any
-) -> bool:
-    """Whether an order's value keeps the side and the account within their limits."""
-    long = _value(money[HELD], terms.lot, terms.lot_inverse) * price
-    short = _value(money[HELD + 1], terms.lot, terms.lot_inverse) * price
-    own = (long if side == 0 else short) + money[REST + side] + value
-    gross = (long + short) + (money[REST] + money[REST + 1]) + value
+    value: float, own: float, gross: float, equity: float, share: float, most: float,
+    leverage: float,
+) -> bool:  # fmt: skip
+    """Whether an order's value keeps the side and the account within their limits.
+
+    `own` and `gross` are what the side and both sides hold and wait for already.
+    """
     return (
-        own <= terms.max_position_pct * equity
-        and own <= terms.max_inventory
-        and gross <= terms.leverage * equity
+        own + value <= share * equity
+        and own + value <= most
+        and gross + value <= leverage * equity
     )
 
 
@@ -327,7 +333,7 @@ def _decide(
         else:
             waiting_short += order[j, LEFT]
     money[REFUSED] = money[REFUSED + 1] = np.inf
-    equity = _equity(price, money, terms)
+    equity = _equity(price, money, terms.capital)
     many = max(terms.levels_long, terms.levels_short)
     for k in range(2 * many):
         side, level = k % 2, k // 2
@@ -343,7 +349,11 @@ def _decide(
         if money[HELD + side] + waiting + size > terms.max_lots:
             continue
         value = _value(size, terms.lot, terms.lot_inverse) * rung[j, PRICE]
-        if not _fits(side, value, price, equity, money, terms):
+        own = money[OWNED + side] * price + money[REST + side]
+        both = money[OWNED] * price + money[OWNED + 1] * price
+        gross = both + (money[REST] + money[REST + 1])
+        share, most = terms.max_position_pct, terms.max_inventory
+        if not _fits(value, own, gross, equity, share, most, terms.leverage):
             money[REFUSED + side] = min(money[REFUSED + side], value)
             continue
         order[j, FULL] = order[j, LEFT] = size
@@ -364,15 +374,15 @@ def _watch(price: float, book: Any, terms: Any) -> None:
     away = money[CENTRE] * terms.recenter_bps / 10_000.0 * (1.0 - 1e-9)
     below, above = money[CENTRE] - away, money[CENTRE] + away
     for j in range(rung.shape[0]):
-        long = rung[j, SIDE] > 0.0
+        buys = rung[j, SIDE] > 0.0
         if order[j, LEFT] > 0.0:
-            if long:
+            if buys:
                 down = max(down, rung[j, TRIGGER])
             else:
                 up = min(up, rung[j, TRIGGER])
         if lot[j, SIZE] > 0.0:
-            lower = lot[j, LOT_GUARD] if long else lot[j, LOT_GOAL_TRIGGER]
-            upper = lot[j, LOT_GOAL_TRIGGER] if long else lot[j, LOT_GUARD]
+            lower = lot[j, LOT_GUARD] if buys else lot[j, LOT_GOAL_TRIGGER]
+            upper = lot[j, LOT_GOAL_TRIGGER] if buys else lot[j, LOT_GUARD]
             down, up = max(down, lower), min(up, upper)
         elif order[j, WANT] > 0.0:
             # A close at a rung or on its other side changes whether it would cross.
@@ -382,10 +392,9 @@ def _watch(price: float, book: Any, terms: Any) -> None:
                 above = min(above, rung[j, PRICE])
     if money[HELD] + money[HELD + 1] > 0.0:
         # Equity less maintenance margin is a straight line in the price.
-        long_held = _value(money[HELD], terms.lot, terms.lot_inverse)
-        short_held = _value(money[HELD + 1], terms.lot, terms.lot_inverse)
-        slope = long_held - short_held - terms.maintenance * (long_held + short_held)
-        spare = _equity(price, money, terms) - price * (long_held - short_held)
+        long, short = money[OWNED], money[OWNED + 1]
+        slope = long - short - terms.maintenance * (long + short)
+        spare = _equity(price, money, terms.capital) - price * (long - short)
         if slope > 0.0:
             down = max(down, -spare / slope * (1.0 + 1e-9))
         elif slope < 0.0:
@@ -396,117 +405,132 @@ def _watch(price: float, book: Any, terms: Any) -> None:
 
 
 @kernel
-def _empty_book(terms: Any) -> Any:
+def _empty_book(log: FloatArray, terms: Any) -> Any:
     levels = terms.levels_long + terms.levels_short
     book = Book(
-        np.zeros((levels, 8)), np.zeros((levels, 3)), np.zeros((levels, 11)), np.zeros(WORDS),
-        np.zeros((4 * levels + 64, 16)),
-    )  # fmt: skip
+        np.zeros((levels, 8)), np.zeros((levels, 3)), np.zeros((levels, 11)), np.zeros(WORDS), log
+    )
     for j in range(levels):
         long = j < terms.levels_long
         book.rung[j, SIDE] = 1.0 if long else -1.0
         book.rung[j, LEVEL] = j + 1 if long else j + 1 - terms.levels_long
-    book.money[DOWN_TO], book.money[UP_TO] = -np.inf, np.inf
     return book
 
 
 @kernel
-def _with_room(book: Any) -> Any:
-    """Return the book with room for a lot at every level."""
-    rows, used = book.log.shape[0], int(book.money[COUNT])
-    if used + book.rung.shape[0] <= rows:
-        return book
-    log = np.zeros((2 * rows, 16))
-    log[:used] = book.log[:used]
-    return Book(book.rung, book.order, book.lot, book.money, log)
+def _settle(due: int, series: Any, book: Any, terms: Any) -> None:
+    """Charge every open lot for a settlement."""
+    rung, lot = book.rung, book.lot
+    for j in range(rung.shape[0]):
+        if lot[j, SIZE] > 0.0:
+            quantity = _value(lot[j, SIZE], terms.lot, terms.lot_inverse)
+            paid = rung[j, SIDE] * quantity * series.due_marks[due] * series.due_rates[due]
+            lot[j, PAID] += paid
+            book.money[FUNDING] += paid
 
 
 @kernel
 def play(
     series: Any, states: Any, terms: Any, warm: int, first: int, stop: int, equity: FloatArray,
-    track: FloatArray,
+    track: FloatArray, log: FloatArray,
 ) -> Any:  # fmt: skip
-    """Play a span; return the lots, whether the account was liquidated and where it ended.
+    """Play a span; return the number of lots, whether the account was liquidated, and where.
 
-    `equity` has a value for each bar; `track` a row for each of `CURVES`, or none.
+    `equity` has a value for each bar; `track` a row for each of `CURVES`, or no columns. `log`
+    has a row for each lot; where they are too few the number of lots is -1 and nothing counts.
     """
-    book = _empty_book(terms)
+    # Taken out of their tuples once: that counts references, and a quiet bar has no time for it.
+    highs, lows, closes = series.high, series.low, series.close
+    guard_cost, guard_tenths, due_rows = series.guard_cost, series.guard_tenths, series.due_rows
+    capital, max_cost, drawdown_stop = terms.capital, terms.max_cost, terms.drawdown_stop
+    share, most, leverage = terms.max_position_pct, terms.max_inventory, terms.leverage
+    tracked = track.size > 0
+    book = _empty_book(log, terms)
     money = book.money
-    peak, due = terms.capital, 0
+    realised = fees = funding = long = short = long_cost = short_cost = 0.0
+    long_rest = short_rest = 0.0
+    long_refused = short_refused = up = np.inf
+    down, below, above = -np.inf, 0.0, 0.0
+    peak, due = capital, 0
     flatten = halted = liquidated = False
     stopped, last_state, last_long, last_short = -1, 0, 10, 10
-    while due < series.due_rows.size and series.due_rows[due] < first:
+    while due < due_rows.size and due_rows[due] < first:
         due += 1
+    next_due = due_rows[due] if due < due_rows.size else stop
     for t in range(max(first - 1, 0), stop):
-        close = series.close[t]
-        changed = t <= first
+        close = closes[t]
+        changed = False
         if t >= first:
-            while due < series.due_rows.size and series.due_rows[due] == t:
-                for j in range(book.rung.shape[0]):
-                    if book.lot[j, SIZE] > 0.0:
-                        quantity = _value(book.lot[j, SIZE], terms.lot, terms.lot_inverse)
-                        paid = book.rung[j, SIDE] * quantity * series.due_marks[due]
-                        paid *= series.due_rates[due]
-                        book.lot[j, PAID] += paid
-                        money[FUNDING] += paid
-                        changed = True
+            i = t - first
+            while t == next_due:
+                _settle(due, series, book, terms)
                 due += 1
+                next_due = due_rows[due] if due < due_rows.size else stop
+                # It moves the price of liquidation, so that the bar is walked.
+                changed = True
             if flatten and not halted:
                 _leave_all(t, series.open[t], terms.slip, DRAWDOWN, book, terms)
                 halted, stopped, changed = True, t, True
-            # Funding that was just paid moves the price of liquidation, so the bar is walked.
-            reached = series.low[t] <= money[DOWN_TO] or series.high[t] >= money[UP_TO]
-            if not halted and (reached or (changed and t > first)):
-                book = _with_room(book)
-                bar = (series.open[t], series.high[t], series.low[t], close)
+            if not halted and (changed or lows[t] <= down or highs[t] >= up):
+                if int(money[COUNT]) + book.rung.shape[0] > log.shape[0]:
+                    return -1, False, -1
+                bar = (series.open[t], highs[t], lows[t], close)
                 if _walk(t, bar, series.volume, book, terms):
                     halted, liquidated, stopped = True, True, t
                 changed = True
             if changed:
                 _count(book, terms)
-            i = t - first
-            if track.size > 0:
-                track[4, i] = _value(money[HELD], terms.lot, terms.lot_inverse) * close
-                track[5, i] = _value(money[HELD + 1], terms.lot, terms.lot_inverse) * close
+                realised, fees, funding = money[REALISED], money[FEES], money[FUNDING]
+                long, short = money[OWNED], money[OWNED + 1]
+                long_cost, short_cost = money[COST], money[COST + 1]
+            if tracked:
+                track[4, i], track[5, i] = long * close, short * close
             if t == stop - 1:
                 _leave_all(t, close, 0.0, END, book, terms)
-                _count(book, terms)
-            equity[i] = _equity(close, money, terms)
-            if track.size > 0:
-                long = _value(money[HELD], terms.lot, terms.lot_inverse) * close - money[COST]
-                short = _value(money[HELD + 1], terms.lot, terms.lot_inverse) * close
-                track[0, i], track[1, i] = money[REALISED], long + (money[COST + 1] - short)
-                track[2, i], track[3, i] = money[FEES], money[FUNDING]
+                realised, fees = money[REALISED], money[FEES]
+                long = short = long_cost = short_cost = 0.0
+            open_profit = _unrealised(close, long, short, long_cost, short_cost)
+            worth = capital + realised + open_profit - fees - funding
+            equity[i] = worth
+            if tracked:
+                track[0, i], track[1, i] = realised, open_profit
+                track[2, i], track[3, i] = fees, funding
             if halted or t == stop - 1:
                 continue
-            peak = max(peak, equity[i])
-            if peak - equity[i] > terms.drawdown_stop * peak:
+            peak = max(peak, worth)
+            if peak - worth > drawdown_stop * peak:
+                # From the next open on there is nothing left to decide.
                 flatten = True
-                money[DOWN_TO], money[UP_TO] = -np.inf, np.inf
                 for j in range(book.rung.shape[0]):
                     book.order[j, LEFT] = 0.0
                 continue
         if t + 1 < warm:
             continue
         long_tenths = short_tenths = 10
-        if abs(series.guard_cost[t]) > terms.max_cost:
-            if series.guard_cost[t] > 0.0:
-                long_tenths = int(series.guard_tenths[t])
-            else:
-                short_tenths = int(series.guard_tenths[t])
-        state = int(states[t])
-        again = changed or not money[BELOW] < close < money[ABOVE] or state != last_state
+        cost, state = guard_cost[t], int(states[t])
+        if cost > max_cost:
+            long_tenths = int(guard_tenths[t])
+        elif -cost > max_cost:
+            short_tenths = int(guard_tenths[t])
+        again = changed or not below < close < above or state != last_state
         again = again or long_tenths != last_long or short_tenths != last_short
         # A refused order may fit now: the smallest of each side tells.
-        for side in range(2):
-            if not again and money[REFUSED + side] < np.inf:
-                now = _equity(close, money, terms)
-                again = _fits(side, money[REFUSED + side], close, now, money, terms)
+        if not again and (long_refused < np.inf or short_refused < np.inf):
+            open_profit = _unrealised(close, long, short, long_cost, short_cost)
+            worth = capital + realised + open_profit - fees - funding
+            gross = (long * close + short * close) + (long_rest + short_rest)
+            own = long * close + long_rest
+            again = _fits(long_refused, own, gross, worth, share, most, leverage)
+            own = short * close + short_rest
+            again |= _fits(short_refused, own, gross, worth, share, most, leverage)
         if again:
             _decide(close, state, long_tenths, short_tenths, book, terms)
             _watch(close, book, terms)
+            down, up, below, above = money[DOWN_TO], money[UP_TO], money[BELOW], money[ABOVE]
+            long_rest, short_rest = money[REST], money[REST + 1]
+            long_refused, short_refused = money[REFUSED], money[REFUSED + 1]
             last_state, last_long, last_short = state, long_tenths, short_tenths
-    return book.log[: int(money[COUNT])], liquidated, stopped
+    return int(money[COUNT]), liquidated, stopped
 
 
 def run(
@@ -523,10 +547,16 @@ def run(
     states = _states(series, parameters, settings, stop, warm)
     equity = np.empty(stop - first)
     track = np.empty((len(CURVES), stop - first if curves else 0))
-    log, liquidated, stopped = play(series, states, terms, warm, first, stop, equity, track)
+    rows, count = 4096, -1
+    while count < 0:
+        log = np.zeros((rows, len(LOT.names or ())))
+        count, liquidated, stopped = play(
+            series, states, terms, warm, first, stop, equity, track, log
+        )
+        rows *= 4
     return HedgeResult(
         span=span,
-        lots=_lots(log),
+        lots=_lots(log[:count]),
         equity=equity,
         state=states[first:],
         liquidated=liquidated,
