@@ -4,9 +4,9 @@
 
 The minutes are no recorded ones: every real 5-minute bar is walked from its open over its nearer
 and its other extreme to its close, and that path is cut into five parts of the same length. Both
-simulators see the same bars, so the ratio does not depend on it. The compiled one plays all 263,000
-bars, best of some rounds on one thread; the reference plays a part, once, and is timed per bar. The
-hashes are those of the lots of the part, from either, and of the lots of the whole.
+simulators see the same bars, so the ratio does not depend on it. The compiled one plays all of
+the 263,000 bars, best of some rounds on one thread; the reference plays a part, once, and is
+timed per bar. The hashes are those of the lots, of the part from either and of the whole.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from meseta.hedge._problem import parts_of
 
 CRYPTO = Path(__file__).resolve().parents[2] / "shared" / "data" / "crypto"
 BARS, FUNDING = "BTCUSDT_perp_5m.csv.gz", "BTCUSDT_perp_funding_8h.csv.gz"
-MINUTES, PART, ROUNDS = 263_000, 20_000, 7
+MINUTES, PART, ROUNDS = 263_000, 12_000, 7
 GRIDS = {
     "baseline": {},
     "narrow": {"grid_step_bps": 12.0, "tp_steps": 2, "recenter_trigger_bps": 80.0},
