@@ -4,5 +4,28 @@ from __future__ import annotations
 
 from meseta.bayes._metrics import Metrics
 from meseta.bayes._problem import Evaluator, Params, Problem
+from meseta.bayes._space import (
+    About,
+    AtLeast,
+    AtMost,
+    AtMostMax,
+    Bound,
+    Dependent,
+    Dimension,
+    Space,
+)
 
-__all__ = ["Evaluator", "Metrics", "Params", "Problem"]
+__all__ = [
+    "About",
+    "AtLeast",
+    "AtMost",
+    "AtMostMax",
+    "Bound",
+    "Dependent",
+    "Dimension",
+    "Evaluator",
+    "Metrics",
+    "Params",
+    "Problem",
+    "Space",
+]
