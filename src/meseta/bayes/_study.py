@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from meseta.bayes._objective import Objective
     from meseta.bayes._options import StudyOptions
     from meseta.bayes._problem import Params, Problem
-    from meseta.bayes._shape import SearchSpace
+    from meseta.bayes._space import Space
     from meseta.bayes._trial import StudyListener, StudyResult
 
 __all__ = ["run_study"]
@@ -20,7 +20,7 @@ __all__ = ["run_study"]
 
 def run_study(
     problem: Problem,
-    space: SearchSpace,
+    space: Space,
     objective: Objective,
     constraints: Constraints,
     options: StudyOptions,
