@@ -72,7 +72,8 @@ class _Walk:
         share = ((last if stop is None else stop) - first) / (last - first)
         away = (params["x"] - 0.7) ** 2 + (params["y"] - 0.3) ** 2 + (params["m"] - 4) ** 2 / 200
         good = self.problem.height * (1.2 - 3 * away - 0.02 * (params["c"] == 25.0))
-        trades = int(200 * share * params["y"])
+        rare = self.problem.trouble == "rare" and params["x"] < 0.5
+        trades = 3 if rare else int(200 * share * params["y"])
         some = trades > 0
         return Metrics(
             sharpe=2.5 * good,
@@ -90,7 +91,7 @@ class _Walk:
 
     def _trouble(self, params):
         kind = self.problem.trouble
-        bad = params["x"] > 0.5
+        bad = params["x"] > 0.8
         if kind == "raises" and bad:
             raise ValueError("x is too large")
         if kind in {"dies", "dies once", "sleeps", "sleeps once"} and bad:
