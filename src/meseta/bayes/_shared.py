@@ -187,7 +187,10 @@ class _Server:
         self._turn = int.from_bytes(digest[:8], signed=True)
         self._study = int.from_bytes(digest[8:12], signed=True)
         with self.reached():
-            self._link = psycopg.connect(url, autocommit=True, connect_timeout=10)
+            # Idle during a long back-test, it must stay for the lock that it holds.
+            self._link = psycopg.connect(
+                url, autocommit=True, connect_timeout=10, keepalives_idle=30
+            )
             self._ask("SELECT pg_advisory_lock(%s, %s)", self._study, self.owner)
         self._url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         self._storage: optuna.storages.RDBStorage | None = None

@@ -78,8 +78,9 @@ def run_study(
     Returns
     -------
     StudyResult
-        With `interrupted` where Ctrl-C ended the study: running back-tests had ten seconds more,
-        what they gave is kept, and `resume` goes on. The second Ctrl-C ends it at once.
+        With `interrupted` where Ctrl-C ended the study: what ran in workers had ten seconds more
+        (a back-test in this process ends by itself), what it gave is kept, and `resume` goes on.
+        A second Ctrl-C ends it at once, and loses the batch.
 
     Raises
     ------
@@ -150,6 +151,7 @@ class _Run:
         self._runner: Runner | None = None
         self._began = time.monotonic()
         self._tally = _Tally(book.ledger.ordered())
+        self._epoch = book.ledger.epoch
 
     def go(self) -> StudyResult:
         """Run the study to its end, or to Ctrl-C."""
@@ -158,7 +160,7 @@ class _Run:
         try:
             while not self._stop.wanted and (draws := self._book.turn(self._stop)):
                 self._book.finish(self._batch(draws))
-                self._tally.recount(self._book.ledger.ordered())
+                self._count()
         except KeyboardInterrupt:
             killed = True
         finally:
@@ -177,6 +179,13 @@ class _Run:
         ends = segment_ends(problem.span, options.segments)
         segments = Segments(ends, self._book.sampling.prunes)
         return run_segments(draws, self._runner, judge, self._stop, self._add, segments)
+
+    def _count(self) -> None:
+        """Count again where the trials' scores are new, or others have added some."""
+        ledger = self._book.ledger
+        if ledger.epoch != self._epoch or len(ledger.trials) != self._tally.done:
+            self._epoch = ledger.epoch
+            self._tally.recount(ledger.ordered())
 
     def _add(self, trial: Trial) -> None:
         self._tally.add(trial)
@@ -212,14 +221,14 @@ class _Tally:
         self.recount(trials)
 
     def recount(self, trials: Iterable[Trial]) -> None:
-        """Count again: an epoch may have changed which trial is best."""
-        self._done = self._feasible = self._pruned = self._failed = 0
+        """Forget all counts and make them of these."""
+        self.done = self._feasible = self._pruned = self._failed = 0
         self._best: Trial | None = None
         for trial in trials:
             self.add(trial)
 
     def add(self, trial: Trial) -> None:
-        self._done += 1
+        self.done += 1
         self._feasible += trial.feasible
         self._pruned += trial.state == "pruned"
         self._failed += trial.state == "failed"
@@ -229,9 +238,9 @@ class _Tally:
 
     def progress(self, total: int, elapsed: float) -> StudyProgress:
         return StudyProgress(
-            done=self._done,
+            done=self.done,
             total=total,
-            new=self._done - self._old,
+            new=self.done - self._old,
             feasible=self._feasible,
             pruned=self._pruned,
             failed=self._failed,
