@@ -33,7 +33,9 @@ from meseta.errors import ArgumentError, RunError
 
 def study(folder, *, name="hill", resume=False, problem=None, space=SPACE, **changes):
     rest = {
-        key: changes.pop(key) for key in ("objective", "constraints", "first") if key in changes
+        key: changes.pop(key)
+        for key in ("objective", "constraints", "first", "listener")
+        if key in changes
     }
     chosen = StudyOptions(**{"trials": 12, "workers": 1, "timeout": None, **changes})
     return run_study(
@@ -46,6 +48,7 @@ def study(folder, *, name="hill", resume=False, problem=None, space=SPACE, **cha
         folder=folder,
         resume=resume,
         first=rest.get("first", ()),
+        listener=rest.get("listener"),
     )
 
 
@@ -143,6 +146,21 @@ def test_a_locked_store_is_said_and_loses_nothing(folder, monkeypatch):
         with pytest.raises(RunError, match=r"database is locked.*resume"):
             study(folder, resume=True, trials=16)
     assert len(study(folder, resume=True, trials=16).trials) == 16
+
+
+def test_a_store_that_is_locked_meanwhile_keeps_earlier_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "PATIENCE", 0.05)
+    with contextlib.closing(sqlite3.connect(tmp_path / "results.db")) as other:
+
+        def lock(at):
+            if at.done == 10:
+                other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(RunError, match="locked"):
+            study(tmp_path, listener=lock)
+    assert len(read_results(tmp_path)[1]) == 8
+    again = study(tmp_path, resume=True)
+    assert content(again.trials) == content(study(None).trials)
 
 
 @pytest.mark.parametrize("damage", ["header", "middle"])
