@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -145,11 +146,15 @@ def test_a_shared_study_is_joined_only_as_what_it_is(server):
         study(server, "known", resume=True, problem=Hill(height=2.0))
 
 
-def test_addresses_are_checked_and_passwords_kept():
+def test_addresses_are_checked_and_passwords_kept(monkeypatch):
     with pytest.raises(ArgumentError, match="PostgreSQL address"):
         study("mysql://me:secret@host/db", "x")
     with pytest.raises(RunError, match=r"127\.0\.0\.1:1/db cannot be used") as caught:
         study("postgresql://me:secret@127.0.0.1:1/db", "x")
     assert "secret" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ArgumentError, match=r"install meseta\[postgres\]"):
+        study("postgresql://me@host/db", "x")
+    monkeypatch.undo()
     assert postgres_url("postgres://a@b/c") == "postgresql://a@b/c"
     assert postgres_url("postgresql+psycopg://a@b/c") == "postgresql://a@b/c"
