@@ -136,8 +136,11 @@ def test_what_a_dead_process_ran_is_taken_over(server, monkeypatch):
     assert content(found.trials) == content(study(None, "orphans", batch=4).trials)
 
 
-def test_a_shared_study_is_joined_only_as_what_it_is(server):
+def test_a_shared_study_is_joined_only_as_what_it_is(server, tmp_path):
     study(server, "known", trials=1)
+    study(None, "known", trials=1, seed=9, folder=tmp_path)
+    with pytest.raises(RunError, match=r"options\.seed"):
+        study(server, "known", resume=True, folder=tmp_path)
     with pytest.raises(RunError, match=r"exists already in 127\.0\.0\.1.*--resume"):
         study(server, "known")
     with pytest.raises(RunError, match=r"options\.seed"):

@@ -107,6 +107,13 @@ def test_crashes_are_tried_again_and_time_outs_once(tmp_path, monkeypatch):
     assert begun == {"dies": 4, "dies once": 2, "sleeps": 2, "sleeps once": 2}
 
 
+def test_a_worker_loads_no_more_than_its_problem():
+    heavy = "{'optuna', 'sqlalchemy', 'numpy', 'numba', 'polars', 'psycopg', 'filelock'}"
+    code = f"import sys, meseta.bayes; print({heavy} & set(sys.modules))"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout == "set()\n"
+
+
 def test_what_does_not_end_after_ctrl_c_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(interrupt, "GRACE", 0.1)
     stop, pool = Stop(), workers.Pool(Hill("bad ends", str(tmp_path)), 1, None)

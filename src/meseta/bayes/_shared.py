@@ -60,12 +60,19 @@ def open_shared(
     held.callback(server.close)
     with server.reached(), server.alone():
         study = server.study(setup, resume=resume)
-    results = None
-    if folder is not None:
-        held.enter_context(writing(folder))
-        results = Results(folder / RESULTS)
-        held.callback(results.close)
+    results = None if folder is None else _results(setup, folder, held)
     return SharedBook(setup, Ledger(setup, results), server, study)
+
+
+def _results(setup: Setup, folder: Path, held: ExitStack) -> Results:
+    """Return this process's own results store, which is filled from the server."""
+    held.enter_context(writing(folder))
+    results = Results(folder / RESULTS)
+    held.callback(results.close)
+    record = results.study(setup.name)
+    if record is not None:
+        setup.identity.require_same(record.identity, setup.name)
+    return results
 
 
 class SharedBook:
