@@ -87,6 +87,9 @@ def test_a_resumed_study_is_the_uninterrupted_one(options, tmp_path):
     assert repr(trials) == repr(parts.trials)
     assert kept.epoch["number"] == parts.epoch
     assert kept.epoch["bounds"]["sharpe"] == list(parts.bounds.sharpe)
+    for mine, theirs in zip(trials, optuna_trials(tmp_path), strict=True):
+        assert theirs.user_attrs["run"]["error"] == mine.error
+        assert (theirs.state == optuna.trial.TrialState.FAIL) == (mine.state == "failed")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def server():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def study(url, name, *, resume=False, problem=None, folder=None, **options):
+def study(url, name, *, resume=False, problem=None, folder=None, listener=None, **options):
     chosen = StudyOptions(**{"trials": 12, "workers": 1, "timeout": None, **options})
     return run_study(
         problem or Hill(),
@@ -84,6 +84,7 @@ def study(url, name, *, resume=False, problem=None, folder=None, **options):
         storage=url,
         folder=folder,
         resume=resume,
+        listener=listener,
     )
 
 
@@ -91,7 +92,9 @@ def study(url, name, *, resume=False, problem=None, folder=None, **options):
 def test_one_process_finds_what_it_finds_in_files(server, options, tmp_path):
     name = f"alone {options}"
     study(server, name, trials=8, **options)
-    found = study(server, name, resume=True, folder=tmp_path, **options)
+    told = []
+    found = study(server, name, resume=True, folder=tmp_path, listener=told.append, **options)
+    assert [(each.done, each.new) for each in told] == [(8 + n, n) for n in range(5)]
     assert content(found.trials) == content(study(None, name, **options).trials)
     assert repr(read_results(tmp_path)[1]) == repr(found.trials)
 

@@ -152,6 +152,7 @@ class _Run:
         self._began = time.monotonic()
         self._tally = _Tally(book.ledger.ordered())
         self._epoch = book.ledger.epoch
+        self._new = 0
 
     def go(self) -> StudyResult:
         """Run the study to its end, or to Ctrl-C."""
@@ -188,13 +189,14 @@ class _Run:
             self._tally.recount(ledger.ordered())
 
     def _add(self, trial: Trial) -> None:
+        self._new += 1
         self._tally.add(trial)
         self._tell()
 
     def _tell(self) -> None:
         if self._listener is not None:
             total, elapsed = self._setup.options.trials, time.monotonic() - self._began
-            self._listener(self._tally.progress(total, elapsed))
+            self._listener(self._tally.progress(total, self._new, elapsed))
 
     def _result(self, *, interrupted: bool) -> StudyResult:
         ledger = self._book.ledger
@@ -216,8 +218,7 @@ class _Run:
 class _Tally:
     """Counts of a study's trials."""
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._old = len(trials)
+    def __init__(self, trials: Iterable[Trial]) -> None:
         self.recount(trials)
 
     def recount(self, trials: Iterable[Trial]) -> None:
@@ -236,11 +237,11 @@ class _Tally:
         scored = [each for each in rivals if each.score is not None]
         self._best = max(scored, key=order_of, default=self._best)
 
-    def progress(self, total: int, elapsed: float) -> StudyProgress:
+    def progress(self, total: int, new: int, elapsed: float) -> StudyProgress:
         return StudyProgress(
             done=self.done,
             total=total,
-            new=self.done - self._old,
+            new=new,
             feasible=self._feasible,
             pruned=self._pruned,
             failed=self._failed,
