@@ -14,6 +14,7 @@ from meseta.bayes._space import (
     Dimension,
     Space,
 )
+from meseta.bayes._space_file import Limits, Tie, load_space
 
 __all__ = [
     "About",
@@ -24,8 +25,11 @@ __all__ = [
     "Dependent",
     "Dimension",
     "Evaluator",
+    "Limits",
     "Metrics",
     "Params",
     "Problem",
     "Space",
+    "Tie",
+    "load_space",
 ]
