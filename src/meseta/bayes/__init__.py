@@ -11,6 +11,7 @@ from meseta.bayes._space import (
     AtMostMax,
     Bound,
     Dependent,
+    Derived,
     Dimension,
     Space,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "AtMostMax",
     "Bound",
     "Dependent",
+    "Derived",
     "Dimension",
     "Evaluator",
     "Limits",
