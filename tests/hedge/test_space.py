@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meseta.errors import ArgumentError
-from meseta.hedge import BASELINE, PRESETS, GridParameters, GridSettings, hedge_space
+from meseta.hedge import BASELINE, PRESETS, GridParameters, GridSettings, hedge_space, ladder_value
 from meseta.hedge._space import GROUPS
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def test_every_draw_is_legal_within_the_inventory_and_found_again(
     highest = next(d.bound for d in space.dependents if d.name == "base_qty").price  # type: ignore[attr-defined]
     for centre in (highest, highest * lower):
         assert worth(p, centre, GATED) <= GATED.max_inventory_quote * (1 + 1e-9)
+        assert max(ladder_value(made, centre)) <= GATED.max_inventory_quote
     for name, entry in PRESETS[space.name].items():
         assert entry["low"] - 1e-12 <= p[name] <= entry["high"] + 1e-12
     assert space.params(space.drawn(p)) == p

@@ -13,12 +13,14 @@ from meseta.bayes import (
     Objective,
     Params,
     StudyOptions,
+    Trial,
     read_results,
     run_study,
 )
 from meseta.hedge import BASELINE, GridParameters, GridSettings, hedge_space
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from meseta._types import FloatArray, TimeArray
@@ -59,22 +61,34 @@ class Recording:
         return np.ones(10)
 
 
-def test_every_trial_records_what_was_run(tmp_path: Path) -> None:
+SPACE = hedge_space("wide", price=109_000.0, settings=GridSettings(atr_gate_mult=1.0))
+KINDS = {name: type(value) for name, value in BASELINE.items()}
+
+
+def agree(ran: list[dict[str, int | float]], trials: Sequence[Trial]) -> None:
+    for given, trial in zip(ran, trials, strict=True):
+        assert trial.params == given
+        assert {name: type(value) for name, value in trial.params.items()} == KINDS
+        assert SPACE.params(trial.drawn) == given
+        assert SPACE.params(SPACE.drawn(given)) == given
+
+
+def test_every_trial_records_what_was_run() -> None:
     problem = Recording()
-    space = hedge_space("wide", price=109_000.0, settings=GridSettings(atr_gate_mult=1.0))
-    options = StudyOptions(trials=200, seed=1, workers=1, timeout=None)
+    options = StudyOptions(trials=200, seed=1, workers=1)
     study = run_study(
-        problem, space, Objective(), Constraints(), options, name="grid", folder=tmp_path,
-        first=(BASELINE,),
-    )  # fmt: skip
-    _, stored = read_results(tmp_path / "results.db", "grid")
-    assert len(problem.ran) == len(study.trials) == len(stored) == 200
-    kinds = {name: type(value) for name, value in BASELINE.items()}
-    for ran, trial, kept in zip(problem.ran, study.trials, stored, strict=True):
-        assert trial.params == kept.params == ran
-        assert {name: type(value) for name, value in kept.params.items()} == kinds
-        assert space.params(trial.drawn) == space.params(kept.drawn) == ran
-        assert space.params(space.drawn(ran)) == ran
+        problem, SPACE, Objective(), Constraints(), options, name="grid", first=(BASELINE,)
+    )
+    assert len(problem.ran) == 200
+    agree(problem.ran, study.trials)
     assert problem.ran[0] == BASELINE
     assert study.best is not None
     assert study.best.metrics == Recording().metrics(study.best.params)
+
+
+def test_the_store_has_what_was_run(tmp_path: Path) -> None:
+    problem = Recording()
+    options = StudyOptions(trials=24, seed=1, workers=1, timeout=None)
+    run_study(problem, SPACE, Objective(), Constraints(), options, name="grid", folder=tmp_path)
+    _, stored = read_results(tmp_path / "results.db", "grid")
+    agree(problem.ran, stored)
