@@ -18,9 +18,11 @@ from meseta.bayes._space import (
     AtMostMax,
     Bound,
     Dependent,
+    Derived,
     Dimension,
     Space,
 )
+from meseta.bayes._space_file import Limits, Tie, load_space
 from meseta.bayes._study import run_study
 from meseta.bayes._trial import StudyListener, StudyProgress, StudyResult, Trial
 
@@ -35,9 +37,11 @@ __all__ = [
     "Bounds",
     "Constraints",
     "Dependent",
+    "Derived",
     "Dimension",
     "Evaluator",
     "Identity",
+    "Limits",
     "Metrics",
     "Objective",
     "Params",
@@ -48,10 +52,12 @@ __all__ = [
     "StudyProgress",
     "StudyRecord",
     "StudyResult",
+    "Tie",
     "Trial",
     "best_of",
     "cleanup",
     "importance",
+    "load_space",
     "nearest_of",
     "pareto_front",
     "read_results",
