@@ -2,7 +2,45 @@
 
 from __future__ import annotations
 
+from meseta.bayes._constraints import CONSTRAINTS, Constraints
 from meseta.bayes._metrics import Metrics
+from meseta.bayes._objective import Bounds, Objective
+from meseta.bayes._options import StudyOptions
 from meseta.bayes._problem import Evaluator, Params, Problem
+from meseta.bayes._space import (
+    About,
+    AtLeast,
+    AtMost,
+    AtMostMax,
+    Bound,
+    Dependent,
+    Dimension,
+    Space,
+)
+from meseta.bayes._study import run_study
+from meseta.bayes._trial import StudyListener, StudyProgress, StudyResult, Trial
 
-__all__ = ["Evaluator", "Metrics", "Params", "Problem"]
+__all__ = [
+    "CONSTRAINTS",
+    "About",
+    "AtLeast",
+    "AtMost",
+    "AtMostMax",
+    "Bound",
+    "Bounds",
+    "Constraints",
+    "Dependent",
+    "Dimension",
+    "Evaluator",
+    "Metrics",
+    "Objective",
+    "Params",
+    "Problem",
+    "Space",
+    "StudyListener",
+    "StudyOptions",
+    "StudyProgress",
+    "StudyResult",
+    "Trial",
+    "run_study",
+]
