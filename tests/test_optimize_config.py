@@ -30,14 +30,14 @@ def test_the_usual_options_are_those_of_a_study():
     assert not config(lenient=True).limits.strict
 
 
-def test_what_is_dumped_makes_the_same_configuration():
+def test_what_is_dumped_makes_the_same_configuration(tmp_path):
     made = config(
         bars=["a.csv", "b.csv"],
         funding=["fa.csv", "fb.csv"],
         objective={"bounds": {"sharpe": [0, 3]}, "profit": 0.5},
         constraints={"min_trades": 10},
         instrument={"tick": 0.01},
-        strategy_config="base.yaml",
+        strategy_config=written(tmp_path, "regime: {adx_threshold: 25}\n", "base.yaml"),
         vault="15 %",
         timeout=None,
     )
@@ -45,6 +45,15 @@ def test_what_is_dumped_makes_the_same_configuration():
     assert again == made
     assert again.files == ("a.csv", "b.csv")
     assert again.objective.objective.bounds.sharpe == (0, 3)
+    assert again.settings.adx_threshold == 25
+    assert again.settings.tick == 0.01
+
+
+def test_options_win_over_the_strategy_file(tmp_path):
+    base = written(tmp_path, "regime: {adx_threshold: 25, atr_gate_mult: 1}\n", "base.yaml")
+    made = config(strategy_config=base, instrument={"atr_gate_mult": 0.5}, capital=5_000)
+    settings = made.settings
+    assert (settings.adx_threshold, settings.atr_gate_mult, settings.capital) == (25, 0.5, 5_000)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +82,7 @@ def test_paths_count_from_the_file_that_names_them(tmp_path):
     text = (
         "bars: [x.csv, y.csv]\nfunding: [f.csv, g.csv]\nspace: s.yaml\nstrategy_config: b.yaml\n"
     )
+    written(tmp_path, "grid: {}\n", "b.yaml")
     made = load_optimize_config([written(tmp_path, text)])
     folder = str(tmp_path)
     assert made.files == (f"{folder}/x.csv", f"{folder}/y.csv")

@@ -20,6 +20,7 @@ from meseta._paths import as_code, as_path
 from meseta.bayes import Bounds, Constraints, Objective, StudyOptions
 from meseta.config import TradedConfig, as_grid, parse_options, read_options
 from meseta.errors import ArgumentError
+from meseta.strategy_file import read_strategy
 from meseta.walkforward import WalkForward
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from meseta.account import Contract
     from meseta.bars import Bars
+    from meseta.hedge import GridSettings
 
 __all__ = [
     "HEDGE_GRID",
@@ -47,7 +49,9 @@ _OF_STRATEGIES = (
     "grid", "cost_per_share", "commission", "slippage", "lot", "warmup", "bar_size",
     "session_open", "contracts", "point_value", "tick", "roll_cost", "rolls", "bars2", "symbol2",
 )  # fmt: skip
-_OF_HEDGE_GRID = ("funding", "mark", "instrument", "preset", "strategy_config")
+_OF_HEDGE_GRID = (
+    "funding", "mark", "allow_gaps", "instrument", "preset", "strategy_config",
+)  # fmt: skip
 _INSTEAD = {
     "grid": "give --space a file or --preset a name",
     "cost_per_share": "its fees are instrument: {maker_fee: ..., taker_fee: ...}",
@@ -204,6 +208,8 @@ class OptimizeConfig(TradedConfig):
         symbol are looked for in the store by default.
     mark
         File of mark prices, one for each instrument; none takes the last price.
+    allow_gaps
+        Accept that bars of the hedge grid's market are missing.
     preset
         Named space of the hedge grid: ``"default"``, ``"fast-1m"`` or ``"wide"``.
     space
@@ -251,6 +257,7 @@ class OptimizeConfig(TradedConfig):
     further: _Files = ()
     funding: _Files = ()
     mark: _Files = ()
+    allow_gaps: bool = False
     preset: str | None = None
     space: Annotated[str | dict[str, Any] | None, BeforeValidator(_as_space)] = None
     instrument: InstrumentOptions = InstrumentOptions()
@@ -319,6 +326,23 @@ class OptimizeConfig(TradedConfig):
             rolls=parse_rolls(self.rolls, bars) if self.rolls else (),
         )
 
+    @property
+    def settings(self) -> GridSettings:
+        """Everything of a hedge grid that is not searched."""
+        from meseta.hedge import GridSettings
+
+        return GridSettings(capital=self.capital, **self.instrument.model_dump())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_base(cls, given: Any) -> Any:
+        """Let the strategy file's settings be those of the instrument where none are given."""
+        path = given.get("strategy_config") if isinstance(given, dict) else None
+        own = given.get("instrument", {}) if path else None
+        if not path or not isinstance(own, dict):
+            return given
+        return given | {"instrument": {**read_strategy(Path(path).expanduser()).settings, **own}}
+
     @model_validator(mode="before")
     @classmethod
     def _split_bars(cls, given: Any) -> Any:
@@ -367,7 +391,7 @@ class OptimizeConfig(TradedConfig):
 
     @model_validator(mode="after")
     def _check_search(self) -> Self:
-        _ = self.study, self.limits
+        _ = self.study, self.limits, self.settings
         if self.space is not None and self.preset is not None:
             raise ArgumentError(
                 "`space` and `preset` must not both be given, got "

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from meseta.bayes import CONSTRAINTS, Metrics
+from meseta.strategy_file import section_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,37 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
-    "SECTIONS",
     "csv_frame",
     "funnel_of",
     "metrics_cells",
     "metrics_frame",
     "plain",
     "ranked",
-    "section_of",
     "trials_frame",
 ]
 
 METRICS: tuple[str, ...] = tuple(each.name for each in fields(Metrics))
-# Where a hedge grid's own files have each parameter.
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "grid": (
-        "grid_step_bps", "grid_levels_long", "grid_levels_short", "base_qty", "qty_scale",
-    ),
-    "exit": ("tp_steps", "sl_steps"),
-    "regime": ("adx_len", "ema_fast", "ema_slow", "atr_len", "hysteresis_bps"),
-    "policy": ("counter_levels", "counter_qty_scale"),
-    "rebalance": ("recenter_trigger_bps",),
-    "funding": ("funding_max_cost_bps",),
-    "position": ("max_position_pct",),
-}  # fmt: skip
-_SECTION = {name: section for section, names in SECTIONS.items() for name in names}
 _PERCENT = 100
-
-
-def section_of(name: str) -> str:
-    """Return the section of a hedge grid's parameter; empty of any other."""
-    return _SECTION.get(name, "")
 
 
 def plain(value: Any) -> Any:
@@ -119,9 +100,7 @@ def metrics_schema(prefix: str = "") -> dict[str, Any]:
     return {prefix + name: types.get(name, pl.Float64) for name in METRICS}
 
 
-def metrics_frame(
-    rows: Iterable[Mapping[str, Any]], first: Mapping[str, Any]
-) -> pl.DataFrame:
+def metrics_frame(rows: Iterable[Mapping[str, Any]], first: Mapping[str, Any]) -> pl.DataFrame:
     """Return a table of back-tests: the columns `first`, then every figure."""
     import polars as pl
 
@@ -203,4 +182,6 @@ def funnel_of(trials: Iterable[Trial], constraints: Constraints) -> list[dict[st
 
 def params_of(params: Params) -> dict[str, int | float]:
     """Return parameters as plain numbers."""
-    return {name: value if isinstance(value, int) else float(value) for name, value in params.items()}
+    return {
+        name: value if isinstance(value, int) else float(value) for name, value in params.items()
+    }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from meseta._yaml import read_yaml
 from meseta.errors import ArgumentError
-from meseta.pipeline._optimize_tables import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +15,28 @@ if TYPE_CHECKING:
 
     from meseta.bayes import Params
 
-__all__ = ["StrategyFile", "read_strategy", "strategy_text"]
+__all__ = [
+    "SECTIONS",
+    "StrategyFile",
+    "read_strategy",
+    "section_of",
+    "strategy_of",
+    "strategy_text",
+]
 
+# Where a hedge grid's own files have each parameter.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "grid": (
+        "grid_step_bps", "grid_levels_long", "grid_levels_short", "base_qty", "qty_scale",
+    ),
+    "exit": ("tp_steps", "sl_steps"),
+    "regime": ("adx_len", "ema_fast", "ema_slow", "atr_len", "hysteresis_bps"),
+    "policy": ("counter_levels", "counter_qty_scale"),
+    "rebalance": ("recenter_trigger_bps",),
+    "funding": ("funding_max_cost_bps",),
+    "position": ("max_position_pct",),
+}  # fmt: skip
+_SECTION = {name: section for section, names in SECTIONS.items() for name in names}
 # What a section has beside the parameters that are searched, by the instrument's option.
 _SETTINGS: dict[str, dict[str, str]] = {
     "exit": {"max_stop_pct": "max_stop_pct"},
@@ -74,6 +93,11 @@ def read_strategy(path: Path) -> StrategyFile:
             f"got {content!r}"
         )
     return strategy_of(content, str(path))
+
+
+def section_of(name: str) -> str:
+    """Return the section of a hedge grid's parameter; empty of any other."""
+    return _SECTION.get(name, "")
 
 
 def strategy_of(content: Mapping[str, Any], where: str) -> StrategyFile:
