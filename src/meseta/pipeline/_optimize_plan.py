@@ -1,0 +1,269 @@
+"""An optimisation, checked against its data before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meseta.bayes import space_of_grid
+from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
+from meseta.optimise import InstrumentsProblem, StrategyProblem, strategy_space
+from meseta.optimize_config import HEDGE_GRID
+from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_rows
+from meseta.pipeline._series import data_name
+from meseta.strategies import find_strategy, load_grid
+from meseta.strategy_file import StrategyFile, read_strategy
+from meseta.walkforward import WalkForward, plan_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meseta.bars import Bars
+    from meseta.bayes import Constraints, Objective, Params, Problem, Space, StudyOptions
+    from meseta.hedge import GridSettings
+    from meseta.optimize_config import OptimizeConfig
+    from meseta.pipeline._progress import Listener
+    from meseta.strategies import Strategy
+    from meseta.walkforward import RollingPlan
+
+__all__ = ["OptimizePlan", "optimize_name", "plan_instruments", "plan_optimize"]
+
+# A window's in-sample side where none is given: this part of what comes before the vault; its
+# out-of-sample side is the same part of that.
+_WINDOW_PART = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizePlan:
+    """An optimisation, checked against its data before any work is done.
+
+    Parameters
+    ----------
+    config
+        What was asked.
+    instruments
+        The data.
+    strategy
+        Of the registry; None for the hedge grid.
+    problem
+        What the study searches on: the span before the vault.
+    vault
+        The same over the vault; None without one.
+    rows
+        Row of each instrument with which its vault begins; None without one.
+    space, objective, constraints, options
+        Of the study.
+    settings
+        Of the hedge grid; None for another strategy.
+    base
+        The strategy file that the run begins with; its parameters are the first trial.
+    windows
+        Where studies are made in rolling windows; None where they are not.
+    assumptions
+        What is assumed of the market, in sentences.
+    warnings
+        What the user should know before it starts.
+    """
+
+    config: OptimizeConfig
+    instruments: tuple[Instrument, ...]
+    strategy: Strategy | None
+    problem: Problem
+    vault: Problem | None
+    rows: tuple[int, ...] | None
+    space: Space
+    objective: Objective
+    constraints: Constraints
+    options: StudyOptions
+    settings: GridSettings | None = None
+    base: StrategyFile = field(default_factory=StrategyFile)
+    windows: RollingPlan | None = None
+    assumptions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the study, and of its folder."""
+        return optimize_name(self.config)
+
+    @property
+    def bars(self) -> Bars:
+        """Of the first instrument, the vault's too."""
+        return self.instruments[0].bars
+
+    @property
+    def first(self) -> tuple[Params, ...]:
+        """Parameters with which the study begins: those of the strategy file."""
+        if not self.base.params:
+            return ()
+        made = GridParameters.from_params(self.base.params)
+        return ({name: getattr(made, name) for name in GridParameters.__slots__},)
+
+
+def optimize_name(config: OptimizeConfig) -> str:
+    """Return the name of the study and of its folder."""
+    if config.name:
+        return config.name
+    strategy = HEDGE_GRID if config.hedge else find_strategy(config.strategy).name
+    size = f"-{config.bar_size}" if config.bar_size else ""
+    more = f"-and-{len(config.further)}" if config.further else ""
+    return f"optimize-{strategy}-{data_name(config)}{more}{size}"
+
+
+def plan_optimize(config: OptimizeConfig, *, progress: Listener | None = None) -> OptimizePlan:
+    """Check a configuration against its data.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    progress
+        Is told of fetching, or None.
+
+    Raises
+    ------
+    ArgumentError
+        An option breaks a rule.
+    DataError
+        The data cannot be used, or are too short.
+    SourceError
+        A source does not answer, and nothing that is stored can stand in.
+    """
+    strategy = None if config.hedge else find_strategy(config.strategy)
+    base = StrategyFile()
+    if config.strategy_config is not None:
+        base = read_strategy(Path(config.strategy_config))
+    used = () if strategy is None else (strategy,)
+    return plan_instruments(config, load_instruments(config, used, progress), base)
+
+
+def plan_instruments(
+    config: OptimizeConfig, instruments: tuple[Instrument, ...], base: StrategyFile
+) -> OptimizePlan:
+    """Plan on data that are there.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        As those of `plan_optimize`.
+    """
+    strategy = None if config.hedge else find_strategy(config.strategy)
+    series = [each.bars for each in instruments]
+    rows = vault_rows(series, config.vault)
+    wholes = [_problem(config, strategy, each) for each in instruments]
+    stops = rows or tuple(map(len, series))
+    inside = [p.over(p.span[0], stop) for p, stop in zip(wholes, stops, strict=True)]
+    outside = [p.over(at, len(b)) for p, at, b in zip(wholes, rows or (), series, strict=False)]
+    notes = [finding.message for bars in series for finding in bars.warnings]
+    return OptimizePlan(
+        config=config,
+        instruments=instruments,
+        strategy=strategy,
+        problem=_together(config, inside),
+        vault=_together(config, outside) if outside else None,
+        rows=rows,
+        space=_space(config, strategy, series, stops),
+        objective=config.objective.objective,
+        constraints=config.limits,
+        options=config.study,
+        settings=config.settings if config.hedge else None,
+        base=base,
+        windows=_windows(config, inside[0], series[0]),
+        assumptions=_assumptions(config, wholes),
+        warnings=(*base.notes, *(n for each in instruments for n in each.notes), *notes),
+    )
+
+
+def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument) -> Any:
+    """Return the problem over all of an instrument's bars."""
+    if strategy is None:
+        market = HedgeMarket.make(
+            one.bars, one.funding, one.mark, allow_gaps=config.allow_gaps
+        )
+        return HedgeProblem(market=market, settings=config.settings, span=(0, len(one.bars)))
+    strategy.require(one.bars)
+    return StrategyProblem(
+        bars=one.bars,
+        strategy=strategy,
+        account=config.account,
+        contract=config.contract(one.bars),
+        span=(config.warmup, len(one.bars)),
+    )
+
+
+def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
+    if len(problems) == 1:
+        return problems[0]
+    return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
+
+
+def _space(
+    config: OptimizeConfig,
+    strategy: Strategy | None,
+    series: Sequence[Bars],
+    stops: Sequence[int],
+) -> Space:
+    if strategy is None:
+        highest = max(float(b.high[:stop].max()) for b, stop in zip(series, stops, strict=True))
+        source = config.space or config.preset or "default"
+        return hedge_space(source, price=highest, settings=config.settings)
+    if config.space is not None:
+        return strategy_space(config.space, strategy)
+    return space_of_grid(load_grid(config.grid, strategy.parameters))
+
+
+def _windows(config: OptimizeConfig, problem: Problem, bars: Bars) -> RollingPlan | None:
+    if not config.walk_forward:
+        return None
+    start, stop = problem.span
+    before = bars.slice(0, stop)
+    inside = config.in_sample or max(_units(before, config.unit) // _WINDOW_PART, 1)
+    spec = WalkForward(
+        in_sample=inside,
+        out_of_sample=config.out_of_sample or max(inside // _WINDOW_PART, 1),
+        unit=config.unit,
+    )
+    return plan_windows(before, spec, warmup=start, opens=config.session_open)
+
+
+def _units(bars: Bars, unit: str) -> int:
+    if unit == "bars":
+        return len(bars)
+    calendar = bars.calendar
+    first, last = calendar.first, calendar.last
+    months = 12 * (last.year - first.year) + last.month - first.month + 1
+    return calendar.sessions if unit == "sessions" else months
+
+
+def _assumptions(config: OptimizeConfig, problems: Sequence[Any]) -> tuple[str, ...]:
+    begun = f"every span begins flat, with {config.capital:,.0f}"
+    if not config.hedge:
+        return (*_costs(config), begun)
+    of_market = dict.fromkeys(note for each in problems for note in each.market.notes)
+    return (*_fills(config), *of_market, begun)
+
+
+def _costs(config: OptimizeConfig) -> tuple[str, ...]:
+    account = config.account
+    return (
+        f"{account.cost_per_share:g} a share for the round trip, commission "
+        f"{account.commission:.4%} of the value at each side, slippage {account.slippage:g}",
+    )
+
+
+def _fills(config: OptimizeConfig) -> tuple[str, ...]:
+    s = config.settings
+    rest = (
+        "a resting order is filled where the price touches it"
+        if s.touch_fills
+        else "a resting order is filled only where the price goes a tick beyond it"
+    )
+    return (
+        f"{rest}, at its own price, for {s.maker_fee:.4%}",
+        f"a stop is filled {s.slippage_ticks} ticks beyond its price, or beyond the open after a "
+        f"gap, for {s.taker_fee:.4%}",
+        f"tick {s.tick:g}, lot {s.lot:g}, smallest order {s.min_quantity:g} and "
+        f"{s.min_notional:g} of money, leverage {s.leverage:g}, maintenance margin "
+        f"{s.maintenance_margin:.2%}",
+    )
