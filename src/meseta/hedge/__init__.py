@@ -6,5 +6,15 @@ from meseta.hedge._funding import Funding
 from meseta.hedge._market import HedgeMarket
 from meseta.hedge._parameters import GridParameters
 from meseta.hedge._settings import GridSettings, Policy
+from meseta.hedge._space import BASELINE, PRESETS, hedge_space
 
-__all__ = ["Funding", "GridParameters", "GridSettings", "HedgeMarket", "Policy"]
+__all__ = [
+    "BASELINE",
+    "PRESETS",
+    "Funding",
+    "GridParameters",
+    "GridSettings",
+    "HedgeMarket",
+    "Policy",
+    "hedge_space",
+]
