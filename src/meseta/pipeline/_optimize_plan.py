@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meseta.bayes import space_of_grid
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
-from meseta.optimise import InstrumentsProblem, StrategyProblem, strategy_space
+from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_rows
 from meseta.pipeline._series import data_name
-from meseta.strategies import find_strategy, load_grid
+from meseta.strategies import find_strategy
 from meseta.strategy_file import StrategyFile, read_strategy
 from meseta.walkforward import WalkForward, plan_windows
 
@@ -155,6 +154,7 @@ def plan_instruments(
     stops = rows or tuple(map(len, series))
     inside = [p.over(p.span[0], stop) for p, stop in zip(wholes, stops, strict=True)]
     outside = [p.over(at, len(b)) for p, at, b in zip(wholes, rows or (), series, strict=False)]
+    space, said = _space(config, strategy, instruments, stops)
     notes = [finding.message for bars in series for finding in bars.warnings]
     return OptimizePlan(
         config=config,
@@ -163,7 +163,7 @@ def plan_instruments(
         problem=_together(config, inside),
         vault=_together(config, outside) if outside else None,
         rows=rows,
-        space=_space(config, strategy, series, stops),
+        space=space,
         objective=config.objective.objective,
         constraints=config.limits,
         options=config.study,
@@ -171,7 +171,7 @@ def plan_instruments(
         base=base,
         windows=_windows(config, inside[0], series[0]),
         assumptions=_assumptions(config, wholes),
-        warnings=(*base.notes, *(n for each in instruments for n in each.notes), *notes),
+        warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
     )
 
 
@@ -182,13 +182,12 @@ def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument)
             one.bars, one.funding, one.mark, allow_gaps=config.allow_gaps
         )
         return HedgeProblem(market=market, settings=config.settings, span=(0, len(one.bars)))
-    strategy.require(one.bars)
     return StrategyProblem(
         bars=one.bars,
-        strategy=strategy,
+        strategy=config.strategy,
         account=config.account,
         contract=config.contract(one.bars),
-        span=(config.warmup, len(one.bars)),
+        warmup=config.warmup,
     )
 
 
@@ -201,16 +200,22 @@ def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
 def _space(
     config: OptimizeConfig,
     strategy: Strategy | None,
-    series: Sequence[Bars],
+    instruments: Sequence[Instrument],
     stops: Sequence[int],
-) -> Space:
-    if strategy is None:
-        highest = max(float(b.high[:stop].max()) for b, stop in zip(series, stops, strict=True))
-        source = config.space or config.preset or "default"
-        return hedge_space(source, price=highest, settings=config.settings)
-    if config.space is not None:
-        return strategy_space(config.space, strategy)
-    return space_of_grid(load_grid(config.grid, strategy.parameters))
+) -> tuple[Space, list[str]]:
+    """Return where to search, and what was not taken as it stands."""
+    if strategy is not None:
+        return space_of(strategy, config.space or config.grid), []
+    said: list[str] = []
+    pairs = zip(instruments, stops, strict=True)
+    space = hedge_space(
+        config.space or config.preset or "default",
+        price=max(float(each.bars.high[:stop].max()) for each, stop in pairs),
+        settings=config.settings,
+        has_funding=all(each.funding is not None for each in instruments),
+        warnings=said,
+    )
+    return space, said
 
 
 def _windows(config: OptimizeConfig, problem: Problem, bars: Bars) -> RollingPlan | None:
