@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,20 @@ from meseta.bayes import run_study
 from meseta.errors import RunError
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
-from meseta.pipeline._optimize_files import FILES, clear, write_data
+from meseta.pipeline._optimize_best import best_text
+from meseta.pipeline._optimize_files import clear, write_instruments
 from meseta.pipeline._optimize_null import null_markets
-from meseta.pipeline._optimize_outcome import Outcome, outcome_of
-from meseta.pipeline._optimize_plan import OptimizePlan, plan_optimize
-from meseta.pipeline._optimize_tables import plain, ranked, trials_frame
+from meseta.pipeline._optimize_outcome import outcome_of
+from meseta.pipeline._optimize_tables import trials_frame
 from meseta.pipeline._progress import Progress
 from meseta.runs import RunFolder
-from meseta.strategy_file import strategy_text
 from meseta.vault import VaultLedger
 
 if TYPE_CHECKING:
     from meseta.bayes import StudyProgress, StudyResult
-    from meseta.optimize_config import OptimizeConfig
+    from meseta.hedge import Funding
+    from meseta.pipeline._optimize_outcome import Outcome
+    from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
 
 __all__ = ["OptimizeResult", "optimize"]
@@ -67,9 +68,8 @@ class OptimizeResult:
 
 
 def optimize(
-    config: OptimizeConfig,
+    planned: OptimizePlan,
     *,
-    planned: OptimizePlan | None = None,
     command: str = "",
     resume: bool = False,
     force: bool = False,
@@ -79,10 +79,8 @@ def optimize(
 
     Parameters
     ----------
-    config
-        What to do.
     planned
-        What `plan_optimize` returned for `config`, so that the data are not loaded twice.
+        What `plan_optimize` returned.
     command
         The command line, for the manifest.
     resume
@@ -94,15 +92,12 @@ def optimize(
 
     Raises
     ------
-    ArgumentError, DataError, SourceError
-        The configuration or the data cannot be used, or got; nothing was written.
     RunError
         A study is in the way, the folder cannot be written, or what is to be resumed differs.
     KeyboardInterrupt
         What was finished is kept; `resume` continues.
     """
-    planned = planned or plan_optimize(config, resume=resume, progress=progress)
-    folder = RunFolder(Path(config.out) / planned.name)
+    folder = RunFolder(Path(planned.config.out) / planned.name)
     _require_free(folder, planned, resume=resume, force=force)
     with folder.locked():
         if resume and folder.exists():
@@ -112,9 +107,7 @@ def optimize(
         return _Work(planned, folder, progress, resume=resume).run(command)
 
 
-def _require_free(
-    folder: RunFolder, plan: OptimizePlan, *, resume: bool, force: bool
-) -> None:
+def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force: bool) -> None:
     if not (resume and folder.exists() and folder.finished()):
         folder.require_free(resume=resume, force=force)
         return
@@ -236,9 +229,7 @@ class _Work:
             self.tell(Progress("report", 0, 1))
             page = write_optimize_report(self.folder.path)
             self.tell(Progress("report", 1, 1))
-        return OptimizeResult(
-            self.folder.path, result, outcome.summary, self.manifest, page, best
-        )
+        return OptimizeResult(self.folder.path, result, outcome.summary, self.manifest, page, best)
 
     def write_best(self, result: StudyResult, summary: dict[str, Any]) -> Path | None:
         """Write the strategy file of the best, or of the nearest miss where that is wanted."""
@@ -287,4 +278,54 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         **environment_of(None),
         "timings": {},
         "warnings": list(plan.warnings),
+    }
+
+
+def _strategy(plan: OptimizePlan) -> dict[str, Any]:
+    strategy = plan.strategy
+    if strategy is None:
+        summary = "a ladder of limit orders on each side of a perpetual's price, in hedge mode"
+        return {"name": HEDGE_GRID, "summary": summary, "kind": "hedge", "source": None}
+    return {
+        "name": strategy.name,
+        "summary": strategy.summary,
+        "kind": "strategy",
+        "source": strategy.source,
+    }
+
+
+def _funding(funding: Funding | None) -> dict[str, Any] | None:
+    if funding is None:
+        return None
+    first, last = (str(funding.time[at].astype("datetime64[s]")) for at in (0, -1))
+    return {
+        "fingerprint": funding.fingerprint,
+        "settlements": len(funding),
+        "first": first,
+        "last": last,
+    }
+
+
+def _spans(plan: OptimizePlan) -> dict[str, Any]:
+    """Return first row, row after the last, and their times, of both sides of the vault's edge."""
+    start, stop = plan.problem.span
+    inside = [start, stop, time_of(plan.bars, start), time_of(plan.bars, stop - 1)]
+    if plan.rows is None:
+        return {"in_sample": inside, "vault": None}
+    last = len(plan.bars)
+    edge = [plan.rows[0], last, time_of(plan.bars, plan.rows[0]), time_of(plan.bars, last - 1)]
+    return {"in_sample": inside, "vault": edge}
+
+
+def _vault(plan: OptimizePlan) -> dict[str, Any] | None:
+    if plan.rows is None:
+        return None
+    a, z, first, last = _spans(plan)["vault"]
+    return {
+        "length": plan.config.vault,
+        "first": first,
+        "last": last,
+        "a": a,
+        "z": z,
+        "opened": None,
     }

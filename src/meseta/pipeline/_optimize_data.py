@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -126,7 +126,14 @@ def _cut(bars: Bars, start: str | None, end: str | None) -> Bars:
             f"no bar of {bars.name} lies between `start` {start} and `end` {end}; it has "
             f"{span.first} to {span.last} ({bars.timezone})"
         )
-    return bars.slice(a, z)
+    cut = bars.slice(a, z)
+    # As if the file had no others: what is kept of it is read again later.
+    return replace(cut, bars_per_year=_rate(cut))
+
+
+def _rate(bars: Bars) -> float:
+    years = bars.years
+    return (len(bars) - 1) / years if years else bars.bars_per_year
 
 
 def _wall(bars: Bars, name: str, text: str, *, days: int) -> np.datetime64:

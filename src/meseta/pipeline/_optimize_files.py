@@ -62,9 +62,7 @@ def _write_funding(path: Path, funding: Funding) -> None:
         pl.DataFrame(columns).write_parquet(stream, compression="zstd", compression_level=1)
 
 
-def read_instruments(
-    folder: RunFolder, manifest: dict[str, Any]
-) -> tuple[Instrument, ...]:
+def read_instruments(folder: RunFolder, manifest: dict[str, Any]) -> tuple[Instrument, ...]:
     """Read the data that a study was made on.
 
     Raises

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Evaluator, Metrics, Problem, StudyResult, Trial
+    from meseta.bayes import Metrics, Problem, StudyResult, Trial
     from meseta.pipeline._optimize_plan import OptimizePlan
 
 __all__ = ["Outcome", "outcome_of"]
@@ -154,9 +154,7 @@ def _told(trial: Trial, outside: dict[int, Metrics]) -> dict[str, Any]:
     }
 
 
-def _luck(
-    plan: OptimizePlan, trials: Sequence[Trial], chosen: Trial | None
-) -> dict[str, Any]:
+def _luck(plan: OptimizePlan, trials: Sequence[Trial], chosen: Trial | None) -> dict[str, Any]:
     """Hold the chosen trial against as many trials of noise."""
     returns, best = np.empty(0), float("nan")
     if chosen is not None and chosen.metrics is not None:

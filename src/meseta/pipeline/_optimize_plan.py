@@ -10,7 +10,9 @@ from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
 from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_rows
-from meseta.pipeline._series import data_name
+from meseta.pipeline._optimize_files import read_instruments
+from meseta.pipeline._series import data_name, kept_if_alike
+from meseta.runs import RunFolder
 from meseta.strategies import find_strategy
 from meseta.strategy_file import StrategyFile, read_strategy
 from meseta.walkforward import WalkForward, plan_windows
@@ -110,13 +112,17 @@ def optimize_name(config: OptimizeConfig) -> str:
     return f"optimize-{strategy}-{data_name(config)}{more}{size}"
 
 
-def plan_optimize(config: OptimizeConfig, *, progress: Listener | None = None) -> OptimizePlan:
+def plan_optimize(
+    config: OptimizeConfig, *, resume: bool = False, progress: Listener | None = None
+) -> OptimizePlan:
     """Check a configuration against its data.
 
     Parameters
     ----------
     config
         What to do.
+    resume
+        Take the data that an unfinished study kept where their source may have others by now.
     progress
         Is told of fetching, or None.
 
@@ -134,7 +140,15 @@ def plan_optimize(config: OptimizeConfig, *, progress: Listener | None = None) -
     if config.strategy_config is not None:
         base = read_strategy(Path(config.strategy_config))
     used = () if strategy is None else (strategy,)
-    return plan_instruments(config, load_instruments(config, used, progress), base)
+    kept = _kept(config) if resume else None
+    return plan_instruments(config, kept or load_instruments(config, used, progress), base)
+
+
+def _kept(config: OptimizeConfig) -> tuple[Instrument, ...] | None:
+    """Return the data of a study that is continued, where its source could have others by now."""
+    folder = RunFolder(Path(config.out) / optimize_name(config))
+    alike = kept_if_alike(folder, config) is not None
+    return read_instruments(folder, folder.manifest()) if alike else None
 
 
 def plan_instruments(
@@ -178,9 +192,7 @@ def plan_instruments(
 def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument) -> Any:
     """Return the problem over all of an instrument's bars."""
     if strategy is None:
-        market = HedgeMarket.make(
-            one.bars, one.funding, one.mark, allow_gaps=config.allow_gaps
-        )
+        market = HedgeMarket.make(one.bars, one.funding, one.mark, allow_gaps=config.allow_gaps)
         return HedgeProblem(market=market, settings=config.settings, span=(0, len(one.bars)))
     return StrategyProblem(
         bars=one.bars,

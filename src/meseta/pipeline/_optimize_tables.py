@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Constraints, Params, Space, Trial
+    from meseta.bayes import Constraints, Space, Trial
 
 __all__ = [
     "METRICS",
@@ -178,10 +178,3 @@ def funnel_of(trials: Iterable[Trial], constraints: Constraints) -> list[dict[st
             }
         )
     return rows
-
-
-def params_of(params: Params) -> dict[str, int | float]:
-    """Return parameters as plain numbers."""
-    return {
-        name: value if isinstance(value, int) else float(value) for name, value in params.items()
-    }

@@ -25,7 +25,9 @@ def verdict_of(summary: dict[str, Any]) -> str:
     trial = f"trial {best['trial']} meets the constraints in-sample"
     unseen = best["out_of_sample"]
     if unseen is None:
-        return _sentence(f"{trial}, and nothing says what it is worth on data it was not chosen on", summary)
+        return _sentence(
+            f"{trial}, and nothing says what it is worth on data it was not chosen on", summary
+        )
     made = unseen["total_return"]
     if made is None or made <= 0 or unseen["liquidated"]:
         gone = "was liquidated" if unseen["liquidated"] else f"made {_percent(made)}"
@@ -39,8 +41,14 @@ def verdict_of(summary: dict[str, Any]) -> str:
 
 def _nothing(summary: dict[str, Any]) -> str:
     near = summary["nearest"][:1]
-    told = f"; the nearest, trial {near[0]['trial']}, misses {', '.join(near[0]['violated'])}" if near else ""
-    return f"Nothing worth having: none of {summary['complete']} trials meets the constraints{told}."
+    told = (
+        f"; the nearest, trial {near[0]['trial']}, misses {', '.join(near[0]['violated'])}"
+        if near
+        else ""
+    )
+    return (
+        f"Nothing worth having: none of {summary['complete']} trials meets the constraints{told}."
+    )
 
 
 def _sentence(text: str, summary: dict[str, Any]) -> str:
