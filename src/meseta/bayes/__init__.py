@@ -14,6 +14,7 @@ from meseta.bayes._space import (
     AtMostMax,
     Bound,
     Dependent,
+    Derived,
     Dimension,
     Space,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Bounds",
     "Constraints",
     "Dependent",
+    "Derived",
     "Dimension",
     "Evaluator",
     "Limits",

@@ -30,6 +30,7 @@ __all__ = [
     "AtMostMax",
     "Bound",
     "Dependent",
+    "Derived",
     "Dimension",
     "Space",
 ]
@@ -411,6 +412,11 @@ class Dependent:
         )
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The parameters that its range depends on."""
+        return self.bound.reads
+
+    @property
     def range(self) -> str:
         """The values in words."""
         return self._scale.said(*self.bound.said(f"{self.low:g}", f"{self.high:g}"))
@@ -418,6 +424,41 @@ class Dependent:
     @property
     def _scale(self) -> _Scale:
         return _Scale(self.low, self.high, self.step, self.log, self.integer)
+
+
+class Derived(Protocol):
+    """A parameter that a share and other parameters give: `Dependent`, or one of another kind.
+
+    A frozen dataclass, so that equal ones have one fingerprint.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the parameter."""
+        ...
+
+    @property
+    def ratio(self) -> str:
+        """Name of the dimension from 0 to 1 that is drawn for it."""
+        ...
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The parameters before it that its values depend on."""
+        ...
+
+    @property
+    def range(self) -> str:
+        """The values in words."""
+        ...
+
+    def value(self, share: float, params: Params) -> int | float:
+        """Return the value at a share of those that `params` leave."""
+        ...
+
+    def share(self, value: float, params: Params) -> float:
+        """Return a share for the value nearest to `value` of those that `params` leave."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +489,7 @@ class Space:
 
     name: str
     dimensions: tuple[Dimension, ...]
-    dependents: tuple[Dependent, ...] = ()
+    dependents: tuple[Derived, ...] = ()
     fixed: Mapping[str, int | float] = field(default_factory=dict)
     order: tuple[str, ...] = ()
     about: Mapping[str, About] = field(default_factory=dict)
@@ -580,7 +621,7 @@ class Space:
         """Raise when a dependent parameter reads one that is not known before it."""
         known = [name for name in self._names if name not in {d.name for d in self.dependents}]
         for each in self.dependents:
-            unknown = next((name for name in each.bound.reads if name not in known), None)
+            unknown = next((name for name in each.reads if name not in known), None)
             if unknown is not None:
                 raise ArgumentError(
                     f"`{each.name}` of space `{self.name}` depends on {unknown!r}, which is no "
@@ -597,11 +638,11 @@ class Space:
             for corner in itertools.product(*(ends[name] for name in sources)):
                 yield middle | dict(zip(sources, corner, strict=True))
 
-    def _sources(self, dependent: Dependent) -> list[str]:
+    def _sources(self, dependent: Derived) -> list[str]:
         """Return the dimensions on which a dependent parameter's range depends."""
         ratios = {each.name: each for each in self.dependents}
         found: list[str] = []
-        for name in dependent.bound.reads:
+        for name in dependent.reads:
             if name in ratios:
                 found += [*self._sources(ratios[name]), ratios[name].ratio]
             elif name not in self.fixed:
