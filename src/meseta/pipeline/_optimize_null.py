@@ -63,9 +63,9 @@ def _kept(plan: OptimizePlan, folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def best_score(trials: Sequence[Trial]) -> Trial | None:
-    """Return the trial of the highest score between the objective's own bounds, feasible or not."""
+    """Return the trial of the highest score between the objective's bounds, feasible or not."""
     scored = [each for each in trials if each.fixed_score is not None]
-    return max(scored, key=lambda each: (each.fixed_score, -each.number), default=None)
+    return max(scored, key=lambda each: (each.fixed_score or 0.0, -each.number), default=None)
 
 
 def _row(seed: int, trials: Sequence[Trial]) -> dict[str, Any]:

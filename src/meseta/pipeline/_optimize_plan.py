@@ -263,24 +263,19 @@ def _assumptions(config: OptimizeConfig, problems: Sequence[Any]) -> tuple[str, 
 
 def _costs(config: OptimizeConfig) -> tuple[str, ...]:
     account = config.account
-    return (
+    charged = (
         f"{account.cost_per_share:g} a share for the round trip, commission "
-        f"{account.commission:.4%} of the value at each side, slippage {account.slippage:g}",
+        f"{account.commission:.4%} of the value at each side, slippage {account.slippage:g}"
     )
+    return (charged,)
 
 
 def _fills(config: OptimizeConfig) -> tuple[str, ...]:
     s = config.settings
-    rest = (
-        "a resting order is filled where the price touches it"
-        if s.touch_fills
-        else "a resting order is filled only where the price goes a tick beyond it"
-    )
+    where = "touches it" if s.touch_fills else "goes a tick beyond it"
+    rest = f"a resting order is filled where the price {where}, at its own price, "
+    stop = f"a stop is filled {s.slippage_ticks} ticks worse than its price, or than the open "
     return (
-        f"{rest}, at its own price, for {s.maker_fee:.4%}",
-        f"a stop is filled {s.slippage_ticks} ticks beyond its price, or beyond the open after a "
-        f"gap, for {s.taker_fee:.4%}",
-        f"tick {s.tick:g}, lot {s.lot:g}, smallest order {s.min_quantity:g} and "
-        f"{s.min_notional:g} of money, leverage {s.leverage:g}, maintenance margin "
-        f"{s.maintenance_margin:.2%}",
+        f"{rest}for {s.maker_fee:.4%} of the value",
+        f"{stop}beyond it, for {s.taker_fee:.4%} of the value",
     )

@@ -22,62 +22,57 @@ def verdict_of(summary: dict[str, Any]) -> str:
     best = summary["best"]
     if best is None:
         return _nothing(summary)
-    trial = f"trial {best['trial']} meets the constraints in-sample"
-    unseen = best["out_of_sample"]
+    text = f"trial {best['trial']} meets the constraints in-sample"
+    unseen, doubts = best["out_of_sample"], _doubts(summary)
     if unseen is None:
-        return _sentence(
-            f"{trial}, and nothing says what it is worth on data it was not chosen on", summary
+        return _joined(
+            f"{text}, and nothing says what it makes on data that chose nothing", doubts
         )
     made = unseen["total_return"]
-    if made is None or made <= 0 or unseen["liquidated"]:
-        gone = "was liquidated" if unseen["liquidated"] else f"made {_percent(made)}"
-        return f"Nothing worth having: {trial}, but {gone} in the vault."
-    text = f"{trial} and made {_percent(made)} in the vault"
-    doubts = _doubts(summary)
-    if doubts:
-        return _capital(f"{text}; it may be luck: {' and '.join(doubts)}.")
-    return _capital(f"{text}, which luck alone does not explain.")
+    if unseen["liquidated"] or made is None or made <= 0:
+        fate = "was liquidated" if unseen["liquidated"] else f"made {_percent(made)}"
+        return f"Nothing worth having: {text}, but {fate} in the vault."
+    luck = "it may be luck" if doubts else "luck alone does not explain it"
+    return _joined(f"{text} and made {_percent(made)} in the vault; {luck}", doubts)
 
 
 def _nothing(summary: dict[str, Any]) -> str:
+    text = f"Nothing worth having: none of {summary['complete']} trials meets the constraints"
     near = summary["nearest"][:1]
-    told = (
-        f"; the nearest, trial {near[0]['trial']}, misses {', '.join(near[0]['violated'])}"
-        if near
-        else ""
-    )
-    return (
-        f"Nothing worth having: none of {summary['complete']} trials meets the constraints{told}."
-    )
-
-
-def _sentence(text: str, summary: dict[str, Any]) -> str:
-    doubts = _doubts(summary)
-    return _capital(f"{text}; {' and '.join(doubts)}." if doubts else f"{text}.")
+    if not near:
+        return f"{text}."
+    return f"{text}; the nearest, trial {near[0]['trial']}, misses {_listed(near[0]['violated'])}."
 
 
 def _doubts(summary: dict[str, Any]) -> list[str]:
-    luck, null, doubts = summary["luck"], summary["null"], list[str]()
-    noise, own = luck["sharpe_expected_of_noise"], luck["sharpe_best"]
+    luck, null = summary["luck"], summary["null"]
+    doubts = []
     if luck["deflated_sharpe"] is None or luck["deflated_sharpe"] < _SURE:
-        told = None not in {noise, own}
+        noise, own = (_number(luck[n]) for n in ("sharpe_expected_of_noise", "sharpe_best"))
         doubts.append(
-            f"the best of {luck['trials']} trials of noise is expected to have a Sharpe ratio of "
-            f"{noise:.2f}, this one has {own:.2f}"
-            if told
-            else "its Sharpe ratio cannot be held against noise"
+            f"the best of {luck['trials']} trials of noise would have a Sharpe ratio of {noise}, "
+            f"and this one has {own}"
         )
     if null is not None and null["p_score"] is not None and null["p_score"] > _RARE:
         doubts.append(
-            f"the same search finds as much on {null['as_good']} of {null['runs']} markets without "
-            "structure"
+            f"the same search scores as well on {null['as_good']} of {null['runs']} markets "
+            "without structure"
         )
     return doubts
 
 
+def _joined(text: str, doubts: list[str]) -> str:
+    whole = f"{text}: {_listed(doubts)}" if doubts else text
+    return f"{whole[:1].upper()}{whole[1:]}."
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
 def _percent(value: float | None) -> str:
     return "nothing" if value is None else f"{value:+.1%}".replace("%", " %")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
