@@ -204,10 +204,10 @@ class _Work:
     def open_vault(self) -> None:
         """Write down that the finalists are about to look at the vault."""
         plan, entry = self.plan, self.manifest["vault"]
-        for each, row in zip(plan.instruments, plan.rows or (), strict=False):
+        for each, span in zip(plan.instruments, plan.vaults, strict=False):
             ledger = VaultLedger(each.bars.source)
             opened = ledger.open(
-                each.bars.slice(row, len(each.bars)),
+                each.bars.slice(*span),
                 run=plan.name,
                 strategy=self.manifest["strategy"]["name"],
                 grid=plan.space.name,
@@ -308,17 +308,18 @@ def _funding(funding: Funding | None) -> dict[str, Any] | None:
 
 def _spans(plan: OptimizePlan) -> dict[str, Any]:
     """Return first row, row after the last, and their times, of both sides of the vault's edge."""
-    start, stop = plan.problem.span
-    inside = [start, stop, time_of(plan.bars, start), time_of(plan.bars, stop - 1)]
-    if plan.rows is None:
-        return {"in_sample": inside, "vault": None}
-    last = len(plan.bars)
-    edge = [plan.rows[0], last, time_of(plan.bars, plan.rows[0]), time_of(plan.bars, last - 1)]
-    return {"in_sample": inside, "vault": edge}
+    inside, outside = _edge(plan, plan.spans[0]), None
+    if plan.vaults:
+        outside = _edge(plan, plan.vaults[0])
+    return {"in_sample": inside, "vault": outside}
+
+
+def _edge(plan: OptimizePlan, span: tuple[int, int]) -> list[Any]:
+    return [*span, time_of(plan.bars, span[0]), time_of(plan.bars, span[1] - 1)]
 
 
 def _vault(plan: OptimizePlan) -> dict[str, Any] | None:
-    if plan.rows is None:
+    if not plan.vaults:
         return None
     a, z, first, last = _spans(plan)["vault"]
     return {

@@ -37,20 +37,21 @@ def best_text(plan: OptimizePlan, told: dict[str, Any], trials: int) -> str:
 
 
 def _heading(plan: OptimizePlan, told: dict[str, Any], trials: int) -> list[str]:
-    start, stop = plan.problem.span
-    bars = plan.bars
-    inside = f"in-sample {time_of(bars, start)} to {time_of(bars, stop - 1)}"
     lines = [
         f"study {plan.name}: trial {told['trial']} of {trials}, score {_number(told['score'])}",
-        f"{inside}: {_figures(told['in_sample'])}",
+        f"in-sample {_dates(plan, plan.spans[0])}: {_figures(told['in_sample'])}",
     ]
-    if plan.rows is not None:
-        outside = f"out-of-sample {time_of(bars, plan.rows[0])} to {time_of(bars, len(bars) - 1)}"
-        lines.append(f"{outside}: {_figures(told['out_of_sample'])}")
+    if plan.vaults:
+        seen = _figures(told["out_of_sample"])
+        lines.append(f"out-of-sample {_dates(plan, plan.vaults[0])}: {seen}")
     if told["violated"]:
         lines.append(f"it misses {', '.join(told['violated'])}")
     names = ", ".join(each.bars.name for each in plan.instruments)
     return [*lines, f"data {names}, fingerprint {plan.problem.fingerprint}"]
+
+
+def _dates(plan: OptimizePlan, span: tuple[int, int]) -> str:
+    return f"{time_of(plan.bars, span[0])} to {time_of(plan.bars, span[1] - 1)}"
 
 
 def _figures(cells: dict[str, Any] | None) -> str:

@@ -24,14 +24,15 @@ from meseta.vault import split_vault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meseta._types import TimeArray
     from meseta.bars import Bars
     from meseta.optimize_config import OptimizeConfig
     from meseta.pipeline._progress import Listener
     from meseta.strategies import Strategy
 
-__all__ = ["Instrument", "load_instruments", "vault_rows"]
+__all__ = ["Instrument", "load_instruments", "vault_row"]
 
-_LEAST_BEFORE, _LEAST_INSIDE = 4, 2
+_LEAST_BEFORE, _LEAST_INSIDE = 4, 4
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -204,40 +205,41 @@ def _stored_key(config: OptimizeConfig, store: Store, kind: str) -> SeriesKey | 
     return found[0] if found else None
 
 
-def vault_rows(series: Sequence[Bars], vault: float | str) -> tuple[int, ...] | None:
-    """Return the row of each series with which the vault begins; None for no vault.
+def vault_row(
+    vault: float | str,
+    time: TimeArray,
+    span: tuple[int, int],
+    bars: Bars,
+    own: TimeArray,
+) -> int:
+    """Return the row of a problem with which the vault begins; its span's end for no vault.
 
     Parameters
     ----------
-    series
-        Bars of every instrument. The vault is that of the first, and begins at the same moment
-        in the others.
     vault
-        Months, or a share of the bars such as ``"20%"``.
+        Months before the last bar, or a share of the span such as ``"20%"``.
+    time, span
+        Of the problem over all data.
+    bars, own
+        Of the first instrument, and their times as its problem has them.
 
     Raises
     ------
     ArgumentError
         The vault leaves too few bars on one of its sides.
     """
+    start, stop = span
     if not vault:
-        return None
-    row = _share_row(series[0], vault) if isinstance(vault, str) else _month_row(series[0], vault)
-    rows = tuple(int(np.searchsorted(bars.time, series[0].time[row])) for bars in series)
-    for bars, at in zip(series, rows, strict=True):
-        if at < _LEAST_BEFORE or len(bars) - at < _LEAST_INSIDE:
-            raise ArgumentError(
-                f"`vault` must leave {_LEAST_BEFORE} bars before it and hold {_LEAST_INSIDE}, "
-                f"got {vault} with {at} and {len(bars) - at} of {bars.name}; use another, or 0"
-            )
-    return rows
-
-
-def _share_row(bars: Bars, vault: str) -> int:
-    return min(round(len(bars) * (1 - float(vault.rstrip("%")) / 100)), len(bars) - 1)
-
-
-def _month_row(bars: Bars, months: float) -> int:
-    row = split_vault(bars, months)[1]
-    assert row is not None  # there are months
+        return stop
+    if isinstance(vault, str):
+        row = start + round((stop - start) * (1 - float(vault.rstrip("%")) / 100))
+    else:
+        last = int(np.searchsorted(own, time[stop - 1], side="right"))
+        at = split_vault(bars.slice(0, last), vault)[1]
+        row = stop if at is None else int(np.searchsorted(time, own[at]))
+    if row - start < _LEAST_BEFORE or stop - row < _LEAST_INSIDE:
+        raise ArgumentError(
+            f"`vault` must leave {_LEAST_BEFORE} bars before it and hold {_LEAST_INSIDE}, got "
+            f"{vault} with {row - start} and {stop - row} of {bars.name}; use another, or 0"
+        )
     return row

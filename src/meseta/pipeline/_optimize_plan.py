@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
 from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
-from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_rows
+from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
 from meseta.pipeline._optimize_files import read_instruments
 from meseta.pipeline._series import data_name, kept_if_alike
 from meseta.runs import RunFolder
@@ -51,8 +51,6 @@ class OptimizePlan:
         What the study searches on: the span before the vault.
     vault
         The same over the vault; None without one.
-    rows
-        Row of each instrument with which its vault begins; None without one.
     space, objective, constraints, options
         Of the study.
     settings
@@ -72,7 +70,6 @@ class OptimizePlan:
     strategy: Strategy | None
     problem: Problem
     vault: Problem | None
-    rows: tuple[int, ...] | None
     space: Space
     objective: Objective
     constraints: Constraints
@@ -92,6 +89,16 @@ class OptimizePlan:
     def bars(self) -> Bars:
         """Of the first instrument, the vault's too."""
         return self.instruments[0].bars
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """First row and the row after the last of each instrument before its vault."""
+        return _spans(self.problem)
+
+    @property
+    def vaults(self) -> tuple[tuple[int, int], ...]:
+        """The same of the vault; none without one."""
+        return () if self.vault is None else _spans(self.vault)
 
     @property
     def first(self) -> tuple[Params, ...]:
@@ -163,30 +170,35 @@ def plan_instruments(
     """
     strategy = None if config.hedge else find_strategy(config.strategy)
     series = [each.bars for each in instruments]
-    rows = vault_rows(series, config.vault)
-    wholes = [_problem(config, strategy, each) for each in instruments]
-    stops = rows or tuple(map(len, series))
-    inside = [p.over(p.span[0], stop) for p, stop in zip(wholes, stops, strict=True)]
-    outside = [p.over(at, len(b)) for p, at, b in zip(wholes, rows or (), series, strict=False)]
-    space, said = _space(config, strategy, instruments, stops)
+    parts = [_problem(config, strategy, each) for each in instruments]
+    whole = _together(config, parts)
+    start, stop = whole.span
+    edge = vault_row(config.vault, whole.time, whole.span, series[0], parts[0].time)
+    problem = whole.over(start, edge)
+    space, said = _space(config, strategy, instruments, _spans(problem))
     notes = [finding.message for bars in series for finding in bars.warnings]
     return OptimizePlan(
         config=config,
         instruments=instruments,
         strategy=strategy,
-        problem=_together(config, inside),
-        vault=_together(config, outside) if outside else None,
-        rows=rows,
+        problem=problem,
+        vault=whole.over(edge, stop) if edge < stop else None,
         space=space,
         objective=config.objective.objective,
         constraints=config.limits,
         options=config.study,
         settings=config.settings if config.hedge else None,
         base=base,
-        windows=_windows(config, inside[0], series[0]),
-        assumptions=_assumptions(config, wholes),
+        windows=_windows(config, problem, series[0]),
+        assumptions=_assumptions(config, parts),
         warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
     )
+
+
+def _spans(problem: Problem) -> tuple[tuple[int, int], ...]:
+    """Return the rows of each instrument in a problem's span."""
+    parts: tuple[Problem, ...] = getattr(problem, "problems", (problem,))
+    return tuple(each.span for each in parts)
 
 
 def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument) -> Any:
@@ -213,16 +225,16 @@ def _space(
     config: OptimizeConfig,
     strategy: Strategy | None,
     instruments: Sequence[Instrument],
-    stops: Sequence[int],
+    spans: Sequence[tuple[int, int]],
 ) -> tuple[Space, list[str]]:
     """Return where to search, and what was not taken as it stands."""
     if strategy is not None:
         return space_of(strategy, config.space or config.grid), []
     said: list[str] = []
-    pairs = zip(instruments, stops, strict=True)
+    pairs = zip(instruments, spans, strict=True)
     space = hedge_space(
         config.space or config.preset or "default",
-        price=max(float(each.bars.high[:stop].max()) for each, stop in pairs),
+        price=max(float(each.bars.high[:stop].max()) for each, (_, stop) in pairs),
         settings=config.settings,
         has_funding=all(each.funding is not None for each in instruments),
         warnings=said,
@@ -233,7 +245,7 @@ def _space(
 def _windows(config: OptimizeConfig, problem: Problem, bars: Bars) -> RollingPlan | None:
     if not config.walk_forward:
         return None
-    start, stop = problem.span
+    start, stop = _spans(problem)[0]
     before = bars.slice(0, stop)
     inside = config.in_sample or max(_units(before, config.unit) // _WINDOW_PART, 1)
     spec = WalkForward(
