@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from meseta.bayes._constraints import CONSTRAINTS, Constraints
+from meseta.bayes._importance import importance
 from meseta.bayes._metrics import Metrics
 from meseta.bayes._objective import Bounds, Objective
 from meseta.bayes._options import StudyOptions
 from meseta.bayes._problem import Evaluator, Params, Problem
+from meseta.bayes._ranking import AIMS, best_of, nearest_of, pareto_front
+from meseta.bayes._record import Identity, StudyRecord
+from meseta.bayes._results import cleanup, read_results
 from meseta.bayes._space import (
     About,
     AtLeast,
@@ -23,6 +27,7 @@ from meseta.bayes._study import run_study
 from meseta.bayes._trial import StudyListener, StudyProgress, StudyResult, Trial
 
 __all__ = [
+    "AIMS",
     "CONSTRAINTS",
     "About",
     "AtLeast",
@@ -35,6 +40,7 @@ __all__ = [
     "Derived",
     "Dimension",
     "Evaluator",
+    "Identity",
     "Limits",
     "Metrics",
     "Objective",
@@ -44,9 +50,16 @@ __all__ = [
     "StudyListener",
     "StudyOptions",
     "StudyProgress",
+    "StudyRecord",
     "StudyResult",
     "Tie",
     "Trial",
+    "best_of",
+    "cleanup",
+    "importance",
     "load_space",
+    "nearest_of",
+    "pareto_front",
+    "read_results",
     "run_study",
 ]

@@ -21,7 +21,10 @@ _NAMES = {
     "pruner": ("none", "median"),
     "adaptive": ("report-only", "rebuild"),
 }
-_LEAST = {"trials": 1, "seed": 0, "startup_trials": 1, "batch": 1, "segments": 2, "epoch_every": 1}
+_LEAST = {
+    "trials": 1, "seed": 0, "startup_trials": 1, "population": 2, "batch": 1, "segments": 2,
+    "epoch_every": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class StudyOptions:
         return, drawdown and Sharpe ratio; ``"random"`` learns nothing.
     startup_trials
         Trials that TPE draws at random before it learns.
+    population
+        Trials of a generation of NSGA-II, of which the first is drawn at random.
     batch
         Trials drawn together, before any of them has a result. It decides what is drawn, and
         more `workers` than this have nothing to do.
@@ -68,6 +73,7 @@ class StudyOptions:
     seed: int = 0
     sampler: SamplerName = "tpe"
     startup_trials: int = 10
+    population: int = 20
     batch: int = 4
     workers: int | None = None
     timeout: float | None = 600.0
