@@ -25,6 +25,7 @@ def written(tmp_path, text, name="config.yaml"):
 
 def test_the_usual_options_are_those_of_a_study():
     assert config().study == StudyOptions()
+    assert config(timeout=0).study.timeout is None
     assert config().hedge
     assert config().limits.strict
     assert not config(lenient=True).limits.strict

@@ -226,10 +226,13 @@ class OptimizeConfig(TradedConfig):
         What is maximised, and what must be reached.
     lenient
         Let one constraint be violated.
-    trials, sampler, startup_trials, batch, workers, timeout, pruner, segments
+    trials, sampler, startup_trials, batch, workers, pruner, segments
         See `meseta.bayes.StudyOptions`.
-    adaptive, epoch_every
+    adaptive, epoch_every, population
         See `meseta.bayes.StudyOptions`.
+    timeout
+        The same; 0 or None for no limit. A study with one worker and no limit runs in this
+        process.
     storage
         URL of an Optuna storage that machines share; None keeps the study in the folder.
     aggregate
@@ -271,11 +274,12 @@ class OptimizeConfig(TradedConfig):
     startup_trials: Annotated[int, Field(ge=1)] = _OPTIONS.startup_trials
     batch: Annotated[int, Field(ge=1)] = _OPTIONS.batch
     workers: Annotated[int, Field(ge=1)] | None = _OPTIONS.workers
-    timeout: Annotated[float, Field(gt=0)] | None = _OPTIONS.timeout
+    timeout: Annotated[float, Field(ge=0)] | None = _OPTIONS.timeout
     pruner: Literal["none", "median"] = _OPTIONS.pruner
     segments: Annotated[int, Field(ge=2)] = _OPTIONS.segments
     adaptive: Literal["report-only", "rebuild"] = _OPTIONS.adaptive
     epoch_every: Annotated[int, Field(ge=1)] = _OPTIONS.epoch_every
+    population: Annotated[int, Field(ge=2)] = _OPTIONS.population
     storage: str | None = None
     aggregate: Annotated[str, BeforeValidator(as_code)] = "mean"
     null: Annotated[int, Field(ge=0)] = 0
@@ -310,8 +314,9 @@ class OptimizeConfig(TradedConfig):
 
     @property
     def study(self) -> StudyOptions:
-        """How the study is made."""
-        return StudyOptions(**{name: getattr(self, name) for name in _STUDY})
+        """How the study is made; a time limit of 0 is none."""
+        given = {name: getattr(self, name) for name in _STUDY}
+        return StudyOptions(**given | {"timeout": self.timeout or None})
 
     def contract(self, bars: Bars) -> Contract:
         """Return what a strategy of the registry trades; dates of rolls may depend on the data."""
