@@ -14,8 +14,8 @@ __all__ = [
     "Aggregate",
     "AllowGaps",
     "BacktestConfig",
-    "Bars",
     "BarSize",
+    "Bars",
     "Batch",
     "BestInfeasible",
     "Config",
@@ -135,9 +135,7 @@ AllowGaps = Annotated[
 ]
 Start = Annotated[
     str | None,
-    typer.Option(
-        "--start", metavar="DATE", help="First day, of files too.", rich_help_panel=DATA
-    ),
+    typer.Option("--start", metavar="DATE", help="First day, of files too.", rich_help_panel=DATA),
 ]
 End = Annotated[
     str | None,
@@ -309,9 +307,7 @@ MinSharpe = Annotated[
 ]
 MaxDrawdown = Annotated[
     float | None,
-    typer.Option(
-        metavar="FRACTION", help="0.2 is 20 %. Default: 0.2.", rich_help_panel=SELECTION
-    ),
+    typer.Option(metavar="FRACTION", help="0.2 is 20 %. Default: 0.2.", rich_help_panel=SELECTION),
 ]
 MinTrades = Annotated[
     int | None,

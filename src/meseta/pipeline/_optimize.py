@@ -45,6 +45,8 @@ class OptimizeResult:
 
     Parameters
     ----------
+    plan
+        What was asked.
     folder
         Of the study.
     result
@@ -59,6 +61,7 @@ class OptimizeResult:
         The strategy file of the best trial; None where none was written.
     """
 
+    plan: OptimizePlan
     folder: Path
     result: StudyResult
     summary: dict[str, Any]
@@ -229,7 +232,9 @@ class _Work:
             self.tell(Progress("report", 0, 1))
             page = write_optimize_report(self.folder.path)
             self.tell(Progress("report", 1, 1))
-        return OptimizeResult(self.folder.path, result, outcome.summary, self.manifest, page, best)
+        return OptimizeResult(
+            self.plan, self.folder.path, result, outcome.summary, self.manifest, page, best
+        )
 
     def write_best(self, result: StudyResult, summary: dict[str, Any]) -> Path | None:
         """Write the strategy file of the best, or of the nearest miss where that is wanted."""

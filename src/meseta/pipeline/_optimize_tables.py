@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from meseta.bayes import CONSTRAINTS, Metrics
+from meseta.bayes import CONSTRAINTS, Dimension, Metrics, Space
+from meseta.errors import RunError
 from meseta.strategy_file import section_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Constraints, Space, Trial
+    from meseta.bayes import Constraints, Trial
 
 __all__ = [
     "METRICS",
@@ -24,6 +25,7 @@ __all__ = [
     "metrics_frame",
     "plain",
     "ranked",
+    "seen_space",
     "trials_frame",
 ]
 
@@ -178,3 +180,21 @@ def funnel_of(trials: Iterable[Trial], constraints: Constraints) -> list[dict[st
             }
         )
     return rows
+
+
+def seen_space(trials: Sequence[Trial]) -> Space:
+    """Return the smallest space that has some trials, for where their own is not known.
+
+    Raises
+    ------
+    RunError
+        There is nothing in them that differs.
+    """
+    drawn = {
+        name: [each.drawn[name] for each in trials] for name in (trials[0].drawn if trials else ())
+    }
+    ends = {name: (float(min(values)), float(max(values))) for name, values in drawn.items()}
+    found = tuple(Dimension(name, *pair) for name, pair in ends.items() if pair[0] < pair[1])
+    if not found:
+        raise RunError("the study has no two different trials yet; let it run on")
+    return Space("seen", found)
