@@ -21,6 +21,10 @@ _REASONS = {
     "stop": "resting stop order reached",
     "limit": "limit order filled",
     "exit": "left at the next open, as the strategy ordered",
+    "take-profit": "the lot’s own limit filled",
+    "stop-loss": "the lot’s own stop reached",
+    "liquidation": "closed because the margin was gone",
+    "drawdown": "closed because the account had fallen too far",
     "boundary": "left at the open where the combination changed",
 }
 
