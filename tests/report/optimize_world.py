@@ -53,6 +53,13 @@ THRESHOLDS = {
     "min_profit_factor": 1.1,
     "min_calmar": 0.5,
 }
+EPOCH = {
+    "sharpe": [0.1, 3.4],
+    "total_return": [-0.04, 0.21],
+    "profit_factor": [0.9, 1.5],
+    "calmar": [-0.2, 8.5],
+    "max_drawdown": [0.03, 0.17],
+}
 CAPITAL = 10_000.0
 MARKET = "BTCUSDT_5m"
 
@@ -504,7 +511,7 @@ def _summary(
             "score_best": trials["score"].max(),
         },
         "null": None if null is None else _null_summary(null, trials),
-        "adaptive": {"mode": "report-only", "bounds": {"sharpe": [-1, 5]}},
+        "adaptive": {"mode": "report-only", "bounds": EPOCH},
         "verdict": _verdict(best, len(feasible), recipe),
         "confirmation": None,
         "windows": None if windows is None else {"count": recipe.windows},

@@ -58,7 +58,7 @@ def history_chart(
     air = 0.015 * (last + 1)
     figure.update_layout(
         xaxis=_axis("trial") | {"range": [-0.5 - air, last + 0.5 + air], "showgrid": False},
-        yaxis=_axis("score") | {"domain": [0.13 if len(lost) else 0, 1]},
+        yaxis=_axis("score") | {"domain": [_lane_height(lost) + 0.04, 1]},
         shapes=[_startup(min(startup, last + 1))] if startup else [],
     )
     if len(lost):
@@ -292,11 +292,16 @@ def _by_state(lost: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(state, lost.filter(pl.col("state") == state)) for state in states]
 
 
+def _lane_height(lost: pl.DataFrame) -> float:
+    """Share of the chart's height that the lanes take."""
+    return 0.05 * lost["state"].n_unique()
+
+
 def _lanes(lost: pl.DataFrame) -> dict[str, Any]:
     states = [state for state, _ in _by_state(lost)]
     return {
         "type": "category",
-        "domain": [0, 0.09],
+        "domain": [0, _lane_height(lost)],
         "categoryorder": "array",
         "categoryarray": states,
         "range": [-0.6, len(states) - 0.4],
@@ -320,7 +325,8 @@ def _startup(trials: int) -> dict[str, Any]:
 def _coloured(scored: pl.DataFrame) -> list[go.Scatter]:
     """Infeasible trials as small marks, feasible ones large; one scale of colours for both."""
     low, high = _colour_ends(scored)
-    sizes = {False: 5, True: 9}
+    crowd = len(scored) > _CROWD
+    sizes = {False: 4, True: 7} if crowd else {False: 5, True: 9}
     return [
         _pairs(
             scored.filter(pl.col("feasible") == wanted),
@@ -329,7 +335,7 @@ def _coloured(scored: pl.DataFrame) -> list[go.Scatter]:
                 "cmin": low,
                 "cmax": high,
                 "colorscale": SCALE_STOPS,
-                "line": {"width": 0.8 if wanted else 0.3, "color": tone("ink")},
+                "line": {"width": 0.7 if wanted and not crowd else 0.3, "color": tone("ink")},
                 "showscale": wanted,
                 "colorbar": colorbar("Sharpe", ".1f"),
                 "opacity": 0.95 if wanted else 0.7,

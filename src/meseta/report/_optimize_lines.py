@@ -34,7 +34,7 @@ MOST_AXES = 18
 """Parameters beside the score; more have no room."""
 
 _LAYERS = 8  # traces of the shade: one path never darkens where it crosses itself
-_FEW = 5
+_FEW, _MANY = 5, 40  # lines that stand out, at least and at most
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Picked:
 
 
 def picked(scored: pl.DataFrame) -> Picked:
-    """Choose the trials that stand out: a tenth, but at least five where there are so many.
+    """Choose the trials that stand out: a tenth, but five to forty where there are so many.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def picked(scored: pl.DataFrame) -> Picked:
     """
     feasible = scored.filter("feasible")
     of = feasible if len(feasible) else scored
-    size = max(-(-len(scored) // 10), _FEW)
+    size = min(max(-(-len(scored) // 10), _FEW), _MANY)
     best = of.sort("score", descending=True)["number"].head(size).to_list()
     return Picked(best, len(feasible) > 0)
 
@@ -163,10 +163,10 @@ def _name(column: str) -> str:
 def _layout(scored: pl.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
     axes = len(columns)
     ends = [_ends(scored, at, column) for at, column in enumerate(columns)]
-    return base_layout(430) | {
-        "margin": {"l": 26, "r": 26, "t": 118, "b": 30},
+    top = 42 + round(4.8 * max(len(column.removeprefix("param_")) for column in columns))
+    return base_layout(312 + top) | {
+        "margin": {"l": 26, "r": 26, "t": top, "b": 30},
         "dragmode": "select",
-        "modebar": {"remove": ["toImage", "zoom2d", "pan2d", "resetScale2d"]},
         "meta": {"brush": {"axes": axes, "traces": _LAYERS + 1}},
         "newselection": {"line": {"color": tone("validation"), "width": 1.5, "dash": "dot"}},
         "xaxis": {

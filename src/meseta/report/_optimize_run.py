@@ -16,7 +16,7 @@ from pydantic import Field
 
 from meseta.errors import RunError
 from meseta.report._record import Model, Record, filled, parse, parse_manifest, scan
-from meseta.report._run import Vault  # noqa: TC001 (the model needs it when it is made)
+from meseta.report._run import Vault  # noqa: TC001 - pydantic reads annotations
 from meseta.report._walkforward_run import Kind, completed
 
 if TYPE_CHECKING:

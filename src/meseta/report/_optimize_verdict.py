@@ -81,9 +81,10 @@ def _null_tile(study: Study) -> tuple[str, str]:
     if null is None or not known_scores(null):
         return MISSING, "not tried: --null 20 does"
     inside = study.summary.luck.score_best
+    real = "" if inside is None else f"; {ratio(inside)} on the real one"
     return (
         ratio(median(known_scores(null))),
-        f"median best of {many(null.runs, 'shuffled market')}; {ratio(inside)} on the real one",
+        f"median best of {many(null.runs, 'shuffled market')}{real}",
     )
 
 
@@ -172,12 +173,13 @@ def _null_sentence(study: Study) -> str | None:
     null = study.summary.null
     if null is None or not known_scores(null):
         return None
-    scores = known_scores(null)
+    scores, own = known_scores(null), study.summary.luck.score_best
     chance = "" if null.p_score is None else f" (p = {ratio(null.p_score)})"
+    real = "no trial had a score" if own is None else f"it found {ratio(own)}{chance}"
     return (
         f"On {many(null.runs, 'shuffled market')}, where there is nothing to find, the same "
         f"search found best scores of {ratio(min(scores))} to {ratio(max(scores))}; on the real "
-        f"one it found {ratio(study.summary.luck.score_best)}{chance}."
+        f"one {real}."
     )
 
 
@@ -193,8 +195,7 @@ def _infeasible(study: Study) -> Caution | None:
     return Caution(
         "No trial is feasible.",
         f"None of {many(summary.complete, 'complete trial')} meets the constraints, so there is "
-        "no best one and no strategy file was written. What follows shows those that miss by "
-        "least; they are not proposals.",
+        "no best one. What follows shows those that miss by least; they are no proposals.",
     )
 
 
@@ -212,9 +213,11 @@ def _noise(study: Study) -> Caution | None:
 
 def _null(study: Study) -> Caution | None:
     null = study.summary.null
-    if null is None or null.p_score is None or null.p_score <= _CHANCE:
+    if null is None or null.p_score is None or study.summary.luck.score_best is None:
         return None
-    if 1 / (null.runs + 1) > _CHANCE:
+    if null.p_score <= _CHANCE:
+        return None
+    if null.p_score <= 1 / (null.runs + 1) + 1e-9:
         return Caution(
             "Too few null markets to tell.",
             f"With {null.runs} of them no result can be rarer than 1 in {null.runs + 1}.",

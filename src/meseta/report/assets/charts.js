@@ -40,15 +40,16 @@
       const views = figure.layout.meta.views.length;
       figure.data.forEach((trace, i) => { if (i < views) trace.visible = i === Number(view); });
     }
+    const brush = figure.layout.meta?.brush;
     const first = !drawn.has(node);
     drawn.add(node);
     Plotly.react(node, figure.data, figure.layout, {
       displaylogo: false,
-      displayModeBar: printing || touch || figure.layout.height < 180 ? false : "hover", // too small
+      displayModeBar: printing || touch || brush || figure.layout.height < 180 ? false : "hover", // too small
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showTips: false,
     });
-    if (first && figure.layout.meta?.brush) offerBrush(node);
+    if (first && brush) offerBrush(node);
   }
 
   // Parallel coordinates: the lines that pass through every dragged box, drawn once more on top.
