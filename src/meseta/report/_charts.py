@@ -33,6 +33,7 @@ __all__ = [
     "base_layout",
     "curve_line",
     "curves_chart",
+    "deepened",
     "draw_spans",
     "drawn_line",
     "equity_chart",
@@ -107,6 +108,12 @@ def base_layout(height: int) -> dict[str, Any]:
             "align": "left",
         },
     }
+
+
+def deepened(figure: go.Figure, pixels: int = 14) -> go.Figure:
+    """Give a chart room below for dates of two lines, as those of hours are; returns it."""
+    margin = figure.layout.margin.b + pixels
+    return figure.update_layout(margin={"b": margin}, height=figure.layout.height + pixels)
 
 
 def phase_timeline(

@@ -18,6 +18,7 @@ from meseta.report._charts import (
     Line,
     Panels,
     curve_line,
+    deepened,
     draw_spans,
     drawn_line,
     fall_area,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["EquityView", "LotsView", "MoneyRow", "equity_view", "lots_views"]
 
 _POINTS = 1600  # drawn of both parts together
-_LINE = 14  # pixels
 _PARTS: dict[str, tuple[SpanKind, str]] = {
     IN_SAMPLE: ("in-sample", "accent"),
     OUT_OF_SAMPLE: ("vault", "vault"),
@@ -207,7 +207,7 @@ def _equity_chart(
     panels = Panels([("equity", 240), ("drawdown", 80), *more], _lanes(pieces))
     figure = go.Figure([_equity_line(piece) for piece in pieces])
     figure.add_traces([fall_area(p.time[p.keep], p.fall[p.keep]) for p in pieces])
-    figure.update_layout(_framed(panels, pieces))
+    figure.update_layout(panels.layout(_ends(pieces)))
     figure.update_layout(
         yaxis=value_axis("equity", log=False),
         yaxis2=value_axis("drawdown", log=False) | {"nticks": 4},
@@ -220,24 +220,17 @@ def _equity_chart(
         figure.add_traces([t for piece in pieces for t in _open_lots(piece, lots, axis)])
         figure.update_layout({axis.replace("y", "yaxis"): _both_ways("lots open")})
     draw_spans(figure, _lanes(pieces), panels, shade=("in-sample", "vault"))
-    return figure
+    return deepened(figure)
 
 
 def _money_chart(pieces: Sequence[Piece]) -> go.Figure:
     panels = Panels([("money", 300)], _lanes(pieces))
     figure = go.Figure([_flow(p, name) for p in pieces for name in _FLOWS])
     figure.add_traces([_profit(piece) for piece in pieces])
-    figure.update_layout(_framed(panels, pieces))
+    figure.update_layout(panels.layout(_ends(pieces)))
     figure.update_layout(yaxis=_both_ways("money") | {"nticks": 8})
     draw_spans(figure, _lanes(pieces), panels, shade=("in-sample", "vault"))
-    return figure
-
-
-def _framed(panels: Panels, pieces: Sequence[Piece]) -> dict[str, Any]:
-    """Return the panels' layout with room for dates of two lines, as those of hours are."""
-    layout = panels.layout(_ends(pieces))
-    margin = layout["margin"] | {"b": layout["margin"]["b"] + _LINE}
-    return layout | {"margin": margin, "height": layout["height"] + _LINE}
+    return deepened(figure)
 
 
 def _lanes(pieces: Sequence[Piece]) -> list[Span]:

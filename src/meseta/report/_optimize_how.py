@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from meseta.report._charts import Curve, Line, base_layout, curves_chart
+from meseta.report._charts import Curve, Line, base_layout, curves_chart, deepened
 from meseta.report._format import MISSING, brief, duration, plain, share
 from meseta.report._optimize_words import constraint_label
 from meseta.report._palette import tone
@@ -318,7 +318,7 @@ def _curve(study: Study, figures: Figures) -> str | None:
                     Curve(said, part["time"].to_numpy()[keep], level[keep]), color, dotted=not warm
                 )
             )
-    return figures.add("windows-curve", curves_chart(lines))
+    return figures.add("windows-curve", deepened(curves_chart(lines)))
 
 
 def _windows_chart(frame: pl.DataFrame) -> go.Figure:

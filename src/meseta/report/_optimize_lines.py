@@ -82,18 +82,18 @@ def lines_chart(
     rest = levels[~apart]
     figure = go.Figure([_shade(rest[layer::_LAYERS], len(scored)) for layer in range(_LAYERS)])
     figure.add_trace(_group(scored.filter(apart), levels[apart], columns, "accent"))
+    figure.add_trace(_picked_lines())
     own = (scored["number"] == (-1 if best is None else best)).to_numpy()
     if own.any():
         figure.add_trace(_group(scored.filter(own), levels[own], columns, "variant-2"))
-    figure.add_trace(_picked_lines())
     figure.update_layout(_layout(scored, columns))
     return figure
 
 
 def _picked_lines() -> go.Scatter:
-    """Return the trace that the page's script fills; the last one."""
-    look = {"color": tone("validation"), "width": 1.3}
-    return go.Scatter(x=[], y=[], mode="lines", line=look, hoverinfo="skip")
+    """Return the trace that the page's script fills, after all from which it picks."""
+    look = {"color": tone("variant-4"), "width": 1.1}
+    return go.Scatter(x=[], y=[], mode="lines", line=look, opacity=0.75, hoverinfo="skip")
 
 
 def _levels(scored: pl.DataFrame, columns: Sequence[str]) -> FloatArray:
@@ -168,7 +168,7 @@ def _layout(scored: pl.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
         "margin": {"l": 26, "r": 26, "t": top, "b": 30},
         "dragmode": "select",
         "meta": {"brush": {"axes": axes, "traces": _LAYERS + 1}},
-        "newselection": {"line": {"color": tone("validation"), "width": 1.5, "dash": "dot"}},
+        "newselection": {"line": {"color": tone("variant-4"), "width": 1.5, "dash": "dot"}},
         "xaxis": {
             "side": "top",
             "range": [-0.35, axes - 0.65],

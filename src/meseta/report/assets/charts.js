@@ -77,7 +77,7 @@
       });
       const number = xs.length / (axes + 1);
       told.textContent = boxes.length ? `${number} picked` : "picked";
-      Plotly.restyle(node, { x: [xs], y: [ys] }, [node.data.length - 1]);
+      Plotly.restyle(node, { x: [xs], y: [ys] }, [traces]);
     }
     node.on("plotly_selected", pick);
     node.on("plotly_deselect", pick);
