@@ -121,7 +121,7 @@ class LotsView:
 
 def equity_view(study: Study, figures: Figures) -> EquityView | None:
     """Draw the equity of the best trial, or of the nearest; None where it was not written."""
-    lots = _timed(study)
+    lots = _counted(study)
     pieces = _pieces(study, lots)
     if not pieces:
         return None
@@ -141,13 +141,10 @@ def equity_view(study: Study, figures: Figures) -> EquityView | None:
 
 def lots_views(study: Study) -> list[LotsView]:
     """Count the lots of each part; empty where the strategy has none."""
-    lots = _timed(study)
+    lots = _counted(study)
     if lots is None:
         return []
-    vault = study.manifest.vault
-    edge = None if vault is None or vault.first is None else np.datetime64(vault.first, "us")
-    later = pl.lit(value=False) if edge is None else pl.col("entry_time") >= pl.lit(edge)
-    sides = {IN_SAMPLE: lots.filter(~later), OUT_OF_SAMPLE: lots.filter(later)}
+    sides = {part: lots.filter(pl.col("part") == part) for part in _PARTS}
     return [
         LotsView(part, by_side(frame) + by_reason(frame), len(frame))
         for part, frame in sides.items()
@@ -173,23 +170,20 @@ def _piece(part: str, frame: pl.DataFrame, bars: int, lots: pl.DataFrame | None)
     names = [name for name in (*_FLOWS, *_EXPOSURES) if name in frame.columns]
     others = [frame[name].fill_null(float("nan")).to_numpy() for name in names]
     if lots is not None:
+        lots = lots.filter(pl.col("part") == part)
         others += [_held(lots, sign, frame["time"].to_numpy()) for sign in (1, -1)]
     keep = [thinned(equity, limit // 2), thinned(fall, limit // 4)]
     keep += [thinned(values, limit // 16) for values in others]
     return Piece(part, frame, fall, np.unique(np.concatenate(keep)))
 
 
-def _timed(study: Study) -> pl.DataFrame | None:
-    """Lots with `dir` and `pnl` net of fees and funding; None where they cannot be counted."""
-    lots = study.lots
-    if lots is None or not {"side", "entry_time", "exit_time"} <= set(lots.columns):
+def _counted(study: Study) -> pl.DataFrame | None:
+    """Lots with `dir` and `pnl` net of fees and funding; None where there are none."""
+    if study.lots is None:
         return None
-    long = pl.col("side").cast(pl.String).is_in(["long", "1"])
-    paid = [pl.col(c).fill_null(0.0) for c in ("entry_fee", "exit_fee", "funding") if c in lots]
-    return lots.with_columns(
-        dir=pl.when(long).then(1).otherwise(-1),
-        pnl=pl.col("profit") - sum(paid, pl.lit(0.0)),
-    )
+    side = pl.when(pl.col("side") == "long").then(1).otherwise(-1)
+    paid = pl.col("entry_fee") + pl.col("exit_fee") + pl.col("funding")
+    return study.lots.with_columns(dir=side, pnl=pl.col("profit") - paid)
 
 
 def _money_row(piece: Piece) -> MoneyRow:
@@ -257,6 +251,7 @@ def _exposures(piece: Piece) -> list[go.Scatter]:
 
 
 def _open_lots(piece: Piece, lots: pl.DataFrame, axis: str) -> list[go.Scatter]:
+    lots = lots.filter(pl.col("part") == piece.part)
     return [
         _area(piece, said, sign * _held(lots, sign, piece.time), color, axis)
         for sign, said, color in ((1, "long lots", "accent"), (-1, "short lots", "short"))

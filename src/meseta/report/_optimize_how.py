@@ -10,18 +10,21 @@ import plotly.graph_objects as go
 import polars as pl
 
 from meseta.report._charts import Curve, Line, base_layout, curves_chart, deepened
-from meseta.report._format import MISSING, brief, duration, plain, share
+from meseta.report._format import MISSING, brief, count, day, duration, money, plain, share
+from meseta.report._optimize_run import Walked, Way
 from meseta.report._optimize_words import constraint_label
 from meseta.report._palette import tone
 from meseta.report._sampling import thinned
+from meseta.report._sections import data_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meseta.report._figures import Figures
-    from meseta.report._optimize_run import Study, StudyManifest
+    from meseta.report._optimize_run import Changed, Study, StudyManifest
 
 __all__ = [
+    "HEDGE",
     "Confirmed",
     "SpaceRow",
     "Starts",
@@ -29,11 +32,15 @@ __all__ = [
     "WindowsView",
     "confirmed",
     "constraint_facts",
+    "market_facts",
     "option_facts",
     "space_rows",
     "terms",
     "windows_view",
 ]
+
+HEDGE = "hedge"
+"""Kind of the one strategy that has funding, lots and a confirmation."""
 
 _POINTS = 1200  # of each stitched curve
 _TERMS = {
@@ -73,6 +80,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "seed": ("Seed", plain),
     "trials": ("Trials", plain),
     "startup_trials": ("Drawn at random first", plain),
+    "population": ("Population of NSGA-II", plain),
     "batch": ("Drawn together", plain),
     "workers": ("Processes", _processes),
     "timeout": ("Time limit of a back-test", _limit),
@@ -80,6 +88,13 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "segments": ("Segments of a pruned back-test", plain),
     "adaptive": ("Adaptive normalisation", _named(_ADAPTIVE)),
     "epoch_every": ("Trials of an epoch", plain),
+}
+
+_COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "slippage": ("Slippage, price units a share", plain),
+    "cost_per_share": ("Cost per share, round trip", plain),
+    "commission": ("Commission, each side", lambda value: share(value, 3)),
+    "lot": ("Lot", plain),
 }
 
 
@@ -124,32 +139,28 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Starts:
-    """What the windows made out-of-sample with one kind of start, on average."""
+    """What the windows made with one kind of start; means are of the windows that traded."""
 
     name: str
+    warm: bool
     windows: int
-    feasible: int
+    traded: int
     score: float | None
     sharpe: float | None
-    total_return: float | None
     positive: int
+    whole: Way
 
 
 @dataclass(frozen=True)
 class WindowsView:
-    """The walk-forward: charts, one row a window, and the two kinds of start compared.
-
-    `better` and `both` count the windows in which the warm start returned more, and those that
-    both kinds have.
-    """
+    """The walk-forward: charts, one row a window, and the two kinds of start compared."""
 
     curve: str | None
     chart: str
     rows: list[dict[str, Any]]
     names: list[str]
     starts: list[Starts]
-    better: int
-    both: int
+    changed: Changed | None
 
 
 # How it was done
@@ -186,6 +197,32 @@ def option_facts(manifest: StudyManifest) -> list[tuple[str, str]]:
     ]
     others = [(k.replace("_", " "), plain(v)) for k, v in options.items() if k not in _OPTIONS]
     return known + others
+
+
+def market_facts(manifest: StudyManifest) -> list[tuple[str, str]]:
+    """List the name and value of everything about the data and the account."""
+    further = [(f"Instrument {n}", data.name) for n, data in enumerate(manifest.further, 2)]
+    rates = manifest.funding[0] if manifest.funding else None
+    funding = (
+        "not charged"
+        if rates is None
+        else f"{count(rates.settlements)} settlements, {day(rates.first)} to {day(rates.last)}"
+    )
+    mark = manifest.mark[0] if manifest.mark else None
+    grid = [("Funding", funding), ("Mark prices", mark or "none: the last price is taken")]
+    hedge = grid if manifest.strategy.kind == HEDGE else []
+    return [*data_facts(manifest), *further, *hedge, *_account(manifest)]
+
+
+def _account(manifest: StudyManifest) -> list[tuple[str, str]]:
+    config = manifest.config
+    facts = [("Capital", money(config["capital"]))] if "capital" in config else []
+    if manifest.strategy.kind != HEDGE:
+        return facts + [
+            (said, show(config[k])) for k, (said, show) in _COSTS.items() if k in config
+        ]
+    instrument = config.get("instrument") or {}
+    return facts + [(name.replace("_", " "), plain(value)) for name, value in instrument.items()]
 
 
 def constraint_facts(manifest: StudyManifest) -> list[str]:
@@ -260,38 +297,33 @@ def windows_view(study: Study, figures: Figures) -> WindowsView | None:
     if frame is None:
         return None
     frame = frame.sort("window", ~pl.col("warm"))
-    better, both = _compared(frame)
-    kinds = [kind for kind in (True, False) if (frame["warm"] == kind).any()]
+    walked = study.summary.windows or Walked()
     return WindowsView(
         _curve(study, figures),
         figures.add("windows", _windows_chart(frame)),
         frame.to_dicts(),
         [c.removeprefix("param_") for c in frame.columns if c.startswith("param_")],
-        [_starts(frame.filter(pl.col("warm") == kind), warm=kind) for kind in kinds],
-        better,
-        both,
+        [
+            _starts(part, walked, warm=warm)
+            for warm in (True, False)
+            if len(part := frame.filter(pl.col("warm") == warm))
+        ],
+        walked.changed,
     )
 
 
-def _compared(frame: pl.DataFrame) -> tuple[int, int]:
-    sides = [
-        frame.filter(pl.col("warm") == kind).select("window", out_total_return="out_total_return")
-        for kind in (True, False)
-    ]
-    joined = sides[0].join(sides[1], on="window", suffix="_cold").drop_nulls()
-    better = joined["out_total_return"] > joined["out_total_return_cold"]
-    return int(better.sum()), len(joined)
-
-
-def _starts(frame: pl.DataFrame, *, warm: bool) -> Starts:
+def _starts(frame: pl.DataFrame, walked: Walked, *, warm: bool) -> Starts:
+    traded = frame.filter("traded")
+    other = walked.other or Way()
     return Starts(
         "Warm start" if warm else "Cold start",
+        warm,
         len(frame),
-        int(frame["feasible"].cast(pl.Boolean).sum() or 0),
+        len(traded),
         _mean(frame["score"]),
-        _mean(frame["out_sharpe"]),
-        _mean(frame["out_total_return"]),
-        int((frame["out_total_return"] > 0).sum() or 0),
+        _mean(traded["out_sharpe"]),
+        int((traded["out_total_return"] > 0).sum() or 0),
+        walked if warm == walked.warm_start else other,
     )
 
 

@@ -15,9 +15,13 @@ import polars as pl
 from pydantic import Field
 
 from meseta.errors import RunError
-from meseta.report._record import Model, Record, filled, parse, parse_manifest, scan
+from meseta.report._record import Data, Model, Record, filled, parse, parse_manifest, scan
 from meseta.report._run import Vault  # noqa: TC001 - pydantic reads annotations
-from meseta.report._walkforward_run import Kind, completed
+from meseta.report._walkforward_run import (
+    Kind,
+    Strategy,
+    completed,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,10 +66,21 @@ class Spans(Model):
     vault: list[Any] | None = None
 
 
+class FundingRecord(Model):
+    """Settled funding rates that were charged."""
+
+    settlements: int | None = None
+    first: str | None = None
+    last: str | None = None
+
+
 class StudyManifest(Record):
     """`manifest.json` of a Bayesian study."""
 
-    strategy: str = "unnamed strategy"
+    strategy: Strategy = Field(default_factory=Strategy)
+    further: list[Data] = Field(default_factory=list)
+    funding: list[FundingRecord | None] = Field(default_factory=list)
+    mark: list[str | None] = Field(default_factory=list)
     space: SpaceRecord = Field(default_factory=SpaceRecord)
     objective: dict[str, Any] = Field(default_factory=dict)
     constraints: dict[str, Any] = Field(default_factory=dict)
@@ -106,12 +121,17 @@ class Luck(Model):
 
 
 class Null(Model):
-    """The same search on markets without structure; one entry a market."""
+    """The same search on markets without structure; one entry a market.
+
+    Scores, `score` of the real market too, lie between the objective's own bounds; `feasible`
+    counts each market's feasible trials.
+    """
 
     runs: int = 0
+    score: float | None = None
     best_scores: list[float | None] = Field(default_factory=list)
     best_sharpes: list[float | None] = Field(default_factory=list)
-    feasible: list[Any] = Field(default_factory=list)
+    feasible: list[int | None] = Field(default_factory=list)
     p_score: float | None = None
 
 
@@ -120,6 +140,32 @@ class Adaptive(Model):
 
     mode: str | None = None
     bounds: Any = None
+
+
+class Way(Model):
+    """What one walk over the windows made: its account from the first window to the last."""
+
+    traded: int | None = None
+    total_return: float | None = None
+    max_drawdown: float | None = None
+
+
+class Changed(Model):
+    """What the warm start changed from the second window on: with it less without it."""
+
+    windows: int = 0
+    better: int = 0
+    worse: int = 0
+    score: float | None = None
+    final_equity: float | None = None
+
+
+class Walked(Way):
+    """What the walk made, the same without (or with) a warm start, and the difference."""
+
+    warm_start: bool = True
+    other: Way | None = None
+    changed: Changed | None = None
 
 
 class Summary(Model):
@@ -141,7 +187,7 @@ class Summary(Model):
     adaptive: Adaptive = Field(default_factory=Adaptive)
     verdict: str | None = None
     confirmation: Any = None
-    windows: Any = None
+    windows: Walked | None = None
     multi: bool = False
     pareto: list[int] = Field(default_factory=list)
 
@@ -229,7 +275,7 @@ class Study:
 
     @cached_property
     def lots(self) -> pl.DataFrame | None:
-        """Lots of the trial that is drawn; None where the strategy has none."""
+        """Lots of the trial that is drawn, by part; None where the strategy has none."""
         return self._read("lots.parquet")
 
     @cached_property
@@ -239,8 +285,9 @@ class Study:
         if frame is None:
             return None
         sides = tuple(f"{side}_{name}" for side in ("in", "out") for name in METRICS)
-        frame = completed(frame, (*sides, "score"), ("feasible", "warm"))
-        return frame.with_columns(pl.col("warm").cast(pl.Boolean).fill_null(value=True))
+        frame = completed(frame, (*sides, "score"), ("feasible", "warm", "traded"))
+        flags = pl.col("feasible", "traded", "warm").cast(pl.Boolean)
+        return frame.with_columns(flags.fill_null(value=True))
 
     @cached_property
     def windows_curve(self) -> pl.DataFrame | None:

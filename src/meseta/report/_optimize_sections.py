@@ -206,8 +206,7 @@ def null_strip(study: Study, figures: Figures) -> str | None:
     null = study.summary.null
     if null is None or not known_scores(null):
         return None
-    own = study.summary.luck.score_best
-    return figures.add("null", null_chart(known_scores(null), own))
+    return figures.add("null", null_chart(known_scores(null), null.score))
 
 
 def importance(study: Study, figures: Figures) -> str | None:

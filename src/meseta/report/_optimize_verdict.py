@@ -80,8 +80,7 @@ def _null_tile(study: Study) -> tuple[str, str]:
     null = study.summary.null
     if null is None or not known_scores(null):
         return MISSING, "not tried: --null 20 does"
-    inside = study.summary.luck.score_best
-    real = "" if inside is None else f"; {ratio(inside)} on the real one"
+    real = "" if null.score is None else f"; {ratio(null.score)} on the real one"
     return (
         ratio(median(known_scores(null))),
         f"median best of {many(null.runs, 'shuffled market')}{real}",
@@ -173,13 +172,14 @@ def _null_sentence(study: Study) -> str | None:
     null = study.summary.null
     if null is None or not known_scores(null):
         return None
-    scores, own = known_scores(null), study.summary.luck.score_best
+    scores, own = known_scores(null), null.score
     chance = "" if null.p_score is None else f" (p = {ratio(null.p_score)})"
     real = "no trial had a score" if own is None else f"it found {ratio(own)}{chance}"
+    passed = sum(bool(number) for number in null.feasible)
     return (
         f"On {many(null.runs, 'shuffled market')}, where there is nothing to find, the same "
         f"search found best scores of {ratio(min(scores))} to {ratio(max(scores))}; on the real "
-        f"one {real}."
+        f"one {real}. On {passed} of the shuffled ones a trial met the constraints."
     )
 
 
@@ -213,7 +213,7 @@ def _noise(study: Study) -> Caution | None:
 
 def _null(study: Study) -> Caution | None:
     null = study.summary.null
-    if null is None or null.p_score is None or study.summary.luck.score_best is None:
+    if null is None or null.p_score is None or null.score is None:
         return None
     if null.p_score <= _CHANCE:
         return None
