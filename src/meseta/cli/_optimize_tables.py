@@ -183,29 +183,30 @@ _SHORT = {name: _FIGURES[name] for name in list(_FIGURES)[:7]}
 
 
 def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    luck, null = summary["luck"], summary["null"]
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
-    if luck["trial"] is not None:
-        yield (
-            "Luck",
-            (
-                f"Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
-                f"{number(luck['sharpe_expected_of_noise'])} expected of the best of "
-                f"{count(luck['trials'])} trials of noise; deflated Sharpe "
-                f"{number(luck['deflated_sharpe'])}"
-            ),
-        )
-    if null is not None:
-        yield (
-            "Null",
-            (
-                f"best score {number(null['score'], 3)}; on {null['runs']} markets without structure "
-                f"{', '.join(number(each, 3) for each in null['best_scores'])}; "
-                f"p = {number(null['p_score'])}"
-            ),
-        )
+    if summary["luck"]["trial"] is not None:
+        yield "Luck", _luck(summary["luck"])
+    if summary["null"] is not None:
+        yield "Null", _null(summary["null"])
+
+
+def _luck(luck: dict[str, Any]) -> str:
+    return (
+        f"Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
+        f"{number(luck['sharpe_expected_of_noise'])} expected of the best of "
+        f"{count(luck['trials'])} trials of noise; deflated Sharpe "
+        f"{number(luck['deflated_sharpe'])}"
+    )
+
+
+def _null(null: dict[str, Any]) -> str:
+    scores = ", ".join(number(each, 3) for each in null["best_scores"])
+    return (
+        f"best score {number(null['score'], 3)}; on {null['runs']} markets without structure "
+        f"{scores}; p = {number(null['p_score'])}"
+    )
 
 
 def show_funnel(console: Console, funnel: Sequence[dict[str, Any]], trials: int) -> None:
