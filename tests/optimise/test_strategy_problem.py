@@ -143,8 +143,8 @@ def test_a_strategy_of_ones_own_file_goes_along_and_its_text_is_in_the_fingerpri
     ("how", "said"),
     [
         ({"strategy": "atr_d_sl"}, "did you mean"),
-        ({"span": (80, 82)}, "`span` must hold at least 3 rows"),
-        ({"span": (80, 401)}, "`span` must hold at least 3 rows"),
+        ({"span": (80, 81)}, "`span` must hold at least 2 rows"),
+        ({"span": (80, 401)}, "`span` must hold at least 2 rows"),
         ({"strategy": "atr_d_duals_l"}, "second symbol"),
     ],
 )
@@ -158,5 +158,5 @@ def test_parameters_that_break_a_rule_are_refused() -> None:
     run = problem(daily(), "xbar").evaluator()
     with pytest.raises(ArgumentError, match="takes"):
         run.metrics({"lenght": 3})
-    with pytest.raises(ArgumentError, match="`stop` must be from 63 to 400"):
+    with pytest.raises(ArgumentError, match="`stop` must be from 62 to 400"):
         run.metrics(some("xbar", 1)[0], 61)

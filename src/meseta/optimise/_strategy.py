@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StrategyEvaluator", "StrategyProblem"]
 
-_LEAST = 3  # bars: a decision, a fill, an exit
+_LEAST = 2  # bars: one to decide at, one to trade
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
