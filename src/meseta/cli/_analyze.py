@@ -26,6 +26,7 @@ class _Found(NamedTuple):
 
     trials: Sequence[Trial]
     space: Space
+    names: Sequence[str]
     constraints: Constraints
     verdict: str
 
@@ -60,12 +61,12 @@ def _analyze(
     found = _in_folder(study) if db_path is None else _in_file(study, db_path)
     console = make_console()
     complete = sum(each.state == "complete" for each in found.trials)
-    show_top(console, ranked(found.trials, top), found.space.searched)
+    show_top(console, ranked(found.trials, top), found.names)
     show_importance(console, importance(found.trials, found.space))
     show_funnel(console, funnel_of(found.trials, found.constraints), complete)
     console.print(found.verdict, soft_wrap=not console.is_terminal)
     if export_csv is not None:
-        write_trials_csv(export_csv, found.trials, found.space.order)
+        write_trials_csv(export_csv, found.trials, tuple(found.trials[0].params))
         console.print(f"Trials: {export_csv}", soft_wrap=True)
 
 
@@ -75,7 +76,8 @@ def _in_folder(study: str) -> _Found:
     opened = open_study(find_run(Path(study)))
     unfinished = f"The study is {opened.manifest['status']}: {count(len(opened.trials))} trials."
     told = unfinished if opened.summary is None else opened.summary["verdict"]
-    return _Found(opened.trials, opened.plan.space, opened.plan.constraints, told)
+    space = opened.plan.space
+    return _Found(opened.trials, space, space.searched, opened.plan.constraints, told)
 
 
 def _in_file(study: str, path: Path) -> _Found:
@@ -85,7 +87,8 @@ def _in_file(study: str, path: Path) -> _Found:
     record, trials = read_results(path, study)
     limits = Constraints(**record.identity.config["constraints"])
     told = f"Begun {record.created_at}, last changed {record.updated_at}."
-    return _Found(trials, seen_space(trials), limits, told)
+    space = seen_space(trials)
+    return _Found(trials, space, tuple(trials[0].params), limits, told)
 
 
 def _cleanup(*, study: of.Study, keep: of.KeepTop = 100, db_path: of.DbPath = None) -> None:

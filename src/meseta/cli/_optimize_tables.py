@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from meseta.bars import Bars
-    from meseta.bayes import Params, Trial
+    from meseta.bayes import Trial
     from meseta.pipeline import OptimizePlan, OptimizeResult
 
 __all__ = ["show_funnel", "show_importance", "show_plan", "show_result", "show_top"]
@@ -39,6 +39,7 @@ _CONSTRAINTS = {
     "min_calmar": ("Calmar", "at least", number),
 }
 _MOST_IMPORTANT = 8
+_MOST_COLUMNS = 10
 
 
 def show_plan(console: Console, plan: OptimizePlan) -> None:
@@ -190,6 +191,8 @@ def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Luck", _luck(summary["luck"])
     if summary["null"] is not None:
         yield "Null", _null(summary["null"])
+    if summary["windows"] is not None:
+        yield "Windows", _walked(summary["windows"])
 
 
 def _luck(luck: dict[str, Any]) -> str:
@@ -207,6 +210,12 @@ def _null(null: dict[str, Any]) -> str:
         f"best score {number(null['score'], 3)}; on {null['runs']} markets without structure "
         f"{scores}; p = {number(null['p_score'])}"
     )
+
+
+def _walked(walk: dict[str, Any]) -> str:
+    traded = f"{walk['traded']} of {walk['windows']} traded"
+    made = f"{share(walk['total_return'])} out-of-sample, drawdown {share(walk['max_drawdown'])}"
+    return "; ".join(filter(None, [f"{traded}, {made}", walk["said"]]))
 
 
 def show_funnel(console: Console, funnel: Sequence[dict[str, Any]], trials: int) -> None:
@@ -240,16 +249,14 @@ def show_top(console: Console, trials: Sequence[Trial], names: Sequence[str]) ->
     ]
     heads = ("trial", "score", "feasible", *(head for head, _ in _SHORT.values()), "misses")
     table(console, "Best trials", heads, rows, left=0, wrap=("misses",))
-    rows = [(str(each.number), *_values(each.params, names)) for each in trials]
-    table(console, "Their parameters", ("trial", *names), rows, left=0)
-
-
-def _values(params: Params, names: Sequence[str]) -> list[str]:
-    return [f"{params[name]:.6g}" if name in params else "-" for name in names]
+    shown = trials[:_MOST_COLUMNS]
+    values = [(name, *(f"{each.params[name]:.6g}" for each in shown)) for name in names]
+    heads = ("", *(str(each.number) for each in shown))
+    table(console, "Parameters by trial", heads, values)
 
 
 def show_importance(console: Console, importance: dict[str, float]) -> None:
     """Print which parameters the best trials have in common."""
     most = list(importance.items())[:_MOST_IMPORTANT]
     rows = [(name, share(value)) for name, value in most]
-    table(console, "What the best tenth has in common (PED-ANOVA)", ("parameter", "part"), rows)
+    table(console, "Importance (PED-ANOVA)", ("parameter", "share"), rows)

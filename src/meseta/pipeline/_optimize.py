@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from meseta._files import write_json, write_text
 from meseta.bayes import run_study
 from meseta.errors import RunError
+from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
 from meseta.pipeline._optimize_best import best_text
-from meseta.pipeline._optimize_files import clear, write_instruments
+from meseta.pipeline._optimize_files import WINDOWS, clear, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
 from meseta.pipeline._optimize_tables import trials_frame
@@ -25,6 +26,7 @@ from meseta.vault import VaultLedger
 if TYPE_CHECKING:
     from meseta.bayes import StudyProgress, StudyResult
     from meseta.hedge import Funding
+    from meseta.optimise import WindowProgress, WindowStudies
     from meseta.pipeline._optimize_outcome import Outcome
     from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
@@ -201,8 +203,37 @@ class _Work:
         }
         self.tell(Progress("study", at.done, at.total, facts))
 
-    def walk(self) -> dict[str, Any] | None:
-        return None
+    def walk(self) -> WindowStudies | None:
+        """Make a study in each rolling window before the vault."""
+        plan = self.plan
+        if plan.windows is None:
+            return None
+        windows = plan.windows.windows
+        if isinstance(plan.problem, InstrumentsProblem):
+            windows = tuple(plan.problem.windows(windows, plan.bars.time))
+        made = optimize_windows(
+            plan.problem,
+            plan.space_over,
+            windows,
+            capital=plan.config.capital,
+            objective=plan.objective,
+            constraints=plan.constraints,
+            options=plan.options,
+            warm_start=plan.config.transfer,
+            compare=True,
+            name=f"{plan.name}-window",
+            folder=self.folder.path / WINDOWS,
+            listener=self.told_window,
+        )
+        if made.interrupted:
+            raise KeyboardInterrupt
+        return made
+
+    def told_window(self, at: WindowProgress) -> None:
+        """Pass on where the walk is: both ways of it, with transfer and without."""
+        trials, second = self.plan.options.trials, at.warm != self.plan.config.transfer
+        before = (at.windows * second + at.window - 1) * trials
+        self.tell(Progress("windows", before + at.study.done, 2 * at.windows * trials))
 
     def open_vault(self) -> None:
         """Write down that the finalists are about to look at the vault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
     from meseta.runs import RunFolder
 
-__all__ = ["clear", "read_instruments", "write_instruments"]
+__all__ = ["WINDOWS", "clear", "read_instruments", "write_instruments"]
 
+# Folder of the windows' finished studies.
+WINDOWS = "windows"
 _OWN = (
     "manifest.json", "results.db*", "optuna.db*", "summary.json", "trials.parquet",
     "trials.csv", "spans.parquet", "importance.parquet", "equity.parquet", "lots.parquet",
@@ -34,6 +37,7 @@ def clear(folder: RunFolder) -> None:
     for pattern in _OWN:
         for path in sorted(folder.path.glob(pattern)):
             path.unlink(missing_ok=True)
+    shutil.rmtree(folder.path / WINDOWS, ignore_errors=True)
 
 
 def _file(folder: RunFolder, what: str, at: int) -> Path:

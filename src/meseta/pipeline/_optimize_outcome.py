@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from meseta.bayes import Metrics, Problem, StudyResult, Trial
+    from meseta.optimise import WindowStudies
     from meseta.pipeline._optimize_plan import OptimizePlan
 
 __all__ = ["Outcome", "outcome_of"]
@@ -56,7 +57,7 @@ def outcome_of(
     plan: OptimizePlan,
     result: StudyResult,
     null: pl.DataFrame | None,
-    windows: dict[str, Any] | None,
+    walked: WindowStudies | None,
 ) -> Outcome:
     """Evaluate the finalists on both sides of the vault's edge, and sum the study up.
 
@@ -68,7 +69,7 @@ def outcome_of(
         Its trials.
     null
         Of `null_markets`; None where there are none.
-    windows
+    walked
         What the rolling windows came to; None without them.
     """
     finalists = ranked(result.trials, FINALISTS)
@@ -77,6 +78,8 @@ def outcome_of(
     tables = {"spans": _spans(finalists, outside), "importance": _importance(plan, result.trials)}
     if chosen is not None:
         tables |= _curves(plan, chosen)
+    if walked is not None:
+        tables |= {"windows": walked.table(), "windows_curve": walked.curves()}
     summary = {
         "study": plan.name,
         "strategy": "hedge_grid" if plan.strategy is None else plan.strategy.name,
@@ -95,7 +98,7 @@ def outcome_of(
             "bounds": asdict(result.bounds),
         },
         "confirmation": None,
-        "windows": windows,
+        "windows": None if walked is None else walked.summary() | {"said": walked.said()},
         "multi": plan.options.multi,
         "pareto": list(result.pareto),
     }

@@ -100,6 +100,10 @@ class OptimizePlan:
         """The same of the vault; none without one."""
         return () if self.vault is None else _spans(self.vault)
 
+    def space_over(self, problem: Problem) -> Space:
+        """Return the space of the same problem over other rows: its prices bound quantities."""
+        return _space(self.config, self.strategy, self.instruments, _spans(problem))[0]
+
     @property
     def first(self) -> tuple[Params, ...]:
         """Parameters with which the study begins: those of the strategy file."""
