@@ -344,10 +344,13 @@ def _work(connection: Connection[Any, Any]) -> None:
 
 def _set_up(problem: bytes) -> Evaluator:
     # Processes are as many as cores wanted: libraries must not multiply them.
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    numba = sys.modules.get("numba")
+    # One that the program's own imports brought refuses another number in the environment.
+    names = _ONE_THREAD if numba is None else _ONE_THREAD[1:]
+    os.environ.update(dict.fromkeys(names, "1"))
     loaded: Problem = pickle.loads(problem)  # what the parent has pickled itself
-    if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
+    if numba is not None:
+        numba.set_num_threads(1)
     return loaded.evaluator()
 
 
