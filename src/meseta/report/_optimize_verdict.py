@@ -126,7 +126,10 @@ def _vault_sentence(study: Study) -> str | None:
     if best is None or best.out_of_sample is None:
         return None
     when = _when("In the vault", study, OUT_OF_SAMPLE)
-    return f"{when} the same trial {_made(best.out_of_sample)}. No trial has read these bars."
+    return (
+        f"{when} the same trial {_made(best.out_of_sample)}. No trial of this study has read "
+        "these bars."
+    )
 
 
 def _when(side: str, study: Study, part: str) -> str:
