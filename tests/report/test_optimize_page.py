@@ -161,7 +161,7 @@ def test_tiles_keep_the_two_sides_apart(page: Page, folder: Path) -> None:
         "Sharpe of noise": ratio(summary["luck"]["sharpe_expected_of_noise"]),
         "Score on null markets": ratio((null[9] + null[10]) / 2),
         "Sharpe in the vault": ratio(best["out_of_sample"]["sharpe"]),
-        "Return in the vault": share(best["out_of_sample"]["total_return"]),
+        "Return in the vault": share(best["out_of_sample"]["total_return"], 2),
     }
 
 
@@ -238,7 +238,7 @@ def test_without_a_feasible_trial_the_nearest_are_shown(make_study: MakeStudy) -
     assert [row[0] for row in rows] == [count(n) for n in nearest["number"]]
     for row, trial in zip(rows, nearest.iter_rows(named=True), strict=True):
         assert row[1] == ratio(trial["violation"])
-        assert f"Sharpe at least 1.00: {ratio(trial['sharpe'])}" in row[3]
+        assert f"Sharpe at least 1: {ratio(trial['sharpe'])}" in row[3]
         assert row[3].count(";") == trial["violated"].count(",")
     assert tiles(page)["Sharpe in-sample"] == "—"
     assert "the nearest miss: it is not feasible" in page.text("equity")
@@ -277,16 +277,16 @@ def test_no_in_sample_number_is_called_out_of_sample(make_study: MakeStudy) -> N
 
     page, _ = make_study(marked)
     rows = page.table("Vault, out-of-sample")
-    assert {row[3] for row in rows[2:]} == {share(0.1111)}
-    assert {row[8] for row in rows[2:]} == {share(0.2222)}
+    assert {row[3] for row in rows[2:]} == {share(0.1111, 2)}
+    assert {row[8] for row in rows[2:]} == {share(0.2222, 2)}
     sentences = re.split(r"(?<=\.) ", page.text("verdict"))
     for text in sentences:
         vault = "vault" in text.lower()
-        assert share(0.1111) not in text or not vault or "in-sample" in text.lower()
-    assert tiles(page)["Return in the vault"] == share(0.2222)
+        assert share(0.1111, 2) not in text or not vault or "in-sample" in text.lower()
+    assert tiles(page)["Return in the vault"] == share(0.2222, 2)
     best = page.text("verdict").split(", vault")
-    assert share(0.2222) not in best[0].split("In the vault")[0]
-    assert share(0.1111) not in best[-1]
+    assert share(0.2222, 2) not in best[0].split("In the vault")[0]
+    assert share(0.1111, 2) not in best[-1]
 
 
 def test_without_a_vault_nothing_is_out_of_sample(make_study: MakeStudy) -> None:
@@ -423,13 +423,13 @@ def test_windows_are_the_file(page: Page, folder: Path) -> None:
         assert cells[3:7] == [
             ratio(row["score"]),
             ratio(row["in_sharpe"]),
-            share(row["in_total_return"]),
-            share(row["in_max_drawdown"]),
+            share(row["in_total_return"], 2),
+            share(row["in_max_drawdown"], 2),
         ]
         assert cells[7:] == [
             ratio(row["out_sharpe"]),
-            share(row["out_total_return"]),
-            share(row["out_max_drawdown"]),
+            share(row["out_total_return"], 2),
+            share(row["out_max_drawdown"], 2),
             count(row["out_trades"]),
         ]
         assert ("not traded" in cells[0]) == (not row["traded"])
@@ -439,8 +439,8 @@ def test_the_warm_start_is_compared(page: Page, folder: Path, make_study: MakeSt
     walked, text = summary_of(folder)["windows"], page.text("windows")
     table = page.table("Return, all windows")
     assert [row[6] for row in table[1:]] == [
-        share(walked["total_return"]),
-        share(walked["other"]["total_return"]),
+        share(walked["total_return"], 2),
+        share(walked["other"]["total_return"], 2),
     ]
     traded = pl.read_parquet(folder / "windows.parquet").filter("traded", "warm")
     assert table[1][2] == count(len(traded))
@@ -460,7 +460,7 @@ def test_the_front_is_listed(make_study: MakeStudy) -> None:
     rows = page.table("Feasible")
     found = [row for row in rows[1:] if len(row) > 1]
     assert [row[0] for row in found] == [count(n) for n in kept["number"]]
-    assert [row[1] for row in found] == [share(v) for v in kept["total_return"]]
+    assert [row[1] for row in found] == [share(v, 2) for v in kept["total_return"]]
     assert "What no trial beats" not in make_study()[0].html
 
 

@@ -62,6 +62,7 @@ def _trials(study: Study, figures: Figures) -> dict[str, Any]:
         "funnel": sections.funnel(study),
         "misses": sections.misses(study),
         "sides": sections.sides(study),
+        "best_sides": sections.best_sides(study),
         "history": sections.history(study, figures),
         "importance": sections.importance(study, figures),
         "slices": sections.slice_views(study, figures),
