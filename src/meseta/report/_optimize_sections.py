@@ -32,6 +32,7 @@ __all__ = [
     "ParetoView",
     "SidesView",
     "SliceView",
+    "best_sides",
     "fixed",
     "funnel",
     "history",
@@ -167,6 +168,15 @@ def sides(study: Study) -> SidesView | None:
     ]
     beyond = [row["parts"][OUT_OF_SAMPLE] for row in rows]
     return SidesView(rows, {p: _medians(study, p) for p in _PARTS}, any(beyond))
+
+
+def best_sides(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the best trial's metrics by part, of the table first: JSON has no infinity."""
+    best = study.summary.best
+    if best is None:
+        return {}
+    known = {IN_SAMPLE: best.in_sample, OUT_OF_SAMPLE: best.out_of_sample or {}}
+    return {part: study.side(best.trial, part) or made for part, made in known.items()}
 
 
 _PARTS = (IN_SAMPLE, OUT_OF_SAMPLE)
