@@ -1,0 +1,1 @@
+"""Confirmation of parameter sets on an engine that knows nothing of the compiled simulator."""
