@@ -104,7 +104,7 @@ def _engine(desk: _Desk) -> Any:
         default_leverage=Decimal(1),
         margin_model=StandardMarginModel(),
         modules=[desk.funding],
-        fill_model=_Fills(touch=settings.touch_fills, slips=settings.slippage_ticks > 0),
+        fill_model=_Fills(desk),
         fee_model=MakerTakerFeeModel(),
         book_type=BookType.L1_MBP,
         # Exits are sent at the fill and rest before the path of the bar goes on; a stop that the
@@ -174,6 +174,12 @@ class _Desk:
             Bar(self.bar_type, *(Price(p, digits) for p in prices), Quantity(v, size), at, at)
             for *prices, v, at in zip(*columns, volume, closed, strict=True)
         ]
+
+    def depth(self) -> Any:
+        """Return what the bar in hand offers at each price of its path."""
+        volume, unit = self.market.bars.volume, self.book.s.lot
+        offered = BOTTOMLESS if volume is None else max(float(volume[self.row]) / 4, unit)
+        return Quantity(offered, self.instrument.size_precision)
 
     def open_lot(self, order: Order, position: Any) -> Lot:
         """Return the lot of a rung that has been filled, a new one the first time."""
@@ -432,32 +438,42 @@ class _Funding(SimulationModule):
 
 
 class _Fills(FillModel):
-    """The engine's fills, but for two faults of them.
+    """The engine's fills, each from a book of its own.
 
-    A passive fill moves the engine's own quote to the fill's price until the next price of the
-    bar's path, so that the other orders that the same leg went through are passed over; a book
-    of the order's own leaves the quote alone. And slippage would move limit orders too.
+    Left to itself the engine moves its quote to the price of a fill until the path's next price,
+    so that it passes over other orders which the same leg went through. Prices and quantities
+    are those that it would give: resting orders whole at their price, stops at their trigger,
+    a quarter of the bar's volume there and the rest a tick worse. Slippage is for stops alone;
+    the engine's own would move resting orders beyond their limit.
     """
 
-    def __init__(self, *, touch: bool, slips: bool) -> None:
-        super().__init__(prob_fill_on_limit=float(touch))
-        self.slips, self.is_stop = slips, False
+    def __init__(self, desk: _Desk) -> None:
+        settings = desk.book.s
+        super().__init__(prob_fill_on_limit=float(settings.touch_fills))
+        self.desk, self.slips, self.is_stop = desk, settings.slippage_ticks > 0, False
 
     def get_orderbook_for_fill_simulation(
         self, instrument: Any, order: Any, _bid: Any, _ask: Any
     ) -> Any:
-        """Return a book with the rest of a passive order at its own price; else None."""
+        """Return what a resting order or a stop is filled from; None for others."""
         self.is_stop = order.order_type == OrderType.STOP_MARKET
-        if order.order_type != OrderType.LIMIT or order.liquidity_side != LiquiditySide.MAKER:
-            return None
-        book = OrderBook(instrument.id, BookType.L2_MBP)
-        side = OrderSide.SELL if order.side == OrderSide.BUY else OrderSide.BUY
-        book.add(BookOrder(side, order.price, order.leaves_qty, 1), 0, 0)
-        return book
+        if self.is_stop:
+            return _book(instrument, order, order.trigger_price, self.desk.depth())
+        if order.liquidity_side == LiquiditySide.MAKER:
+            return _book(instrument, order, order.price, order.leaves_qty)
+        return None
 
     def is_slipped(self) -> bool:
         """Whether the fill that is being made is a tick worse."""
         return self.slips and self.is_stop
+
+
+def _book(instrument: Any, order: Any, price: Any, size: Any) -> Any:
+    """Return a book with one price on the side that fills an order."""
+    book = OrderBook(instrument.id, BookType.L2_MBP)
+    side = OrderSide.SELL if order.side == OrderSide.BUY else OrderSide.BUY
+    book.add(BookOrder(side, price, size, 1), 0, 0)
+    return book
 
 
 def _instrument(market: HedgeMarket, settings: GridSettings) -> Any:
