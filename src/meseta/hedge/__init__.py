@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from meseta.hedge._funding import Funding
 from meseta.hedge._market import HedgeMarket
+from meseta.hedge._metrics import metrics_of
 from meseta.hedge._parameters import GridParameters
+from meseta.hedge._problem import HedgeEvaluator, HedgeProblem
+from meseta.hedge._result import LOT, REASONS, HedgeResult
 from meseta.hedge._settings import GridSettings, Policy
+from meseta.hedge._simulate import ladder_value, simulate
 
-__all__ = ["Funding", "GridParameters", "GridSettings", "HedgeMarket", "Policy"]
+__all__ = [
+    "LOT",
+    "REASONS",
+    "Funding",
+    "GridParameters",
+    "GridSettings",
+    "HedgeEvaluator",
+    "HedgeMarket",
+    "HedgeProblem",
+    "HedgeResult",
+    "Policy",
+    "ladder_value",
+    "metrics_of",
+    "simulate",
+]

@@ -397,19 +397,19 @@ class Reference:
         opened, high, low = self.open[t], self.high[t], self.low[t]
         self.budget = self.volume_of(t)
         self.cursor = opened
-        self.travel(t, -1, opened, opening=True)
-        self.travel(t, 1, opened, opening=True)
+        self.travel(t, -1, opened)
+        self.travel(t, 1, opened)
         self.find_undecidable(t)
         extremes = (high, low) if high - opened < opened - low else (low, high)
         if self.breached(t, opened):
             return
         for corner in extremes:
-            self.travel(t, 1 if corner > self.cursor else -1, corner, opening=False)
+            self.travel(t, 1 if corner > self.cursor else -1, corner)
             self.cursor = corner
             if self.breached(t, corner):
                 return
         last = self.close[t]
-        self.travel(t, 1 if last > self.cursor else -1, last, opening=False)
+        self.travel(t, 1 if last > self.cursor else -1, last)
 
     def volume_of(self, t: int) -> int:
         """Lot steps that resting orders may fill in a bar."""
@@ -428,7 +428,7 @@ class Reference:
                 both = high >= rung.stop_loss and low <= rung.take_trigger
             lot.stop_first = both and lot.entry_bar < t
 
-    def travel(self, t: int, way: int, to: float, *, opening: bool) -> None:
+    def travel(self, t: int, way: int, to: float) -> None:
         """Fill what the path meets on its way up (1) or down (-1) to a price."""
         while True:
             met = sorted(self.met(way, to))
@@ -436,8 +436,7 @@ class Reference:
                 return
             distance, kind, _, side = met[0]
             key = (side, met[0][2])
-            if not opening:
-                self.cursor = way * max(way * self.cursor, distance)
+            self.cursor = way * max(way * self.cursor, distance)
             if kind == ENTRY:
                 self.enter(t, self.orders[key])
             elif kind == TAKE:
