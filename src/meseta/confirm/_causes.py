@@ -274,10 +274,11 @@ def _halt(result: HedgeResult) -> int:
 
 
 def _off_tick(market: HedgeMarket, tick: float) -> BoolArray:
-    """Return the bars with a price that is no whole number of ticks."""
-    columns = (market.bars.open, market.bars.high, market.bars.low, market.bars.close)
+    """Return the bars with a price that is not the very number nearest to a whole tick."""
+    inverse = round(1.0 / tick)
+    exact = inverse > 0 and abs(inverse * tick - 1.0) < 1e-9
     off = np.zeros(len(market.bars), bool)
-    for column in columns:
-        ticks = column / tick
-        off |= np.abs(ticks - np.round(ticks)) > 1e-4
+    for column in (market.bars.open, market.bars.high, market.bars.low, market.bars.close):
+        ticks = np.round(column * inverse if exact else column / tick)
+        off |= column != (ticks / inverse if exact else ticks * tick)
     return off
