@@ -123,8 +123,8 @@ def test_a_drawdown_stop_leaves_at_the_close_instead_of_the_next_open(event_driv
 def test_a_liquidation_is_told_and_ends_both(event_driven):
     settings = replace(SETTINGS, capital=600.0, maintenance_margin=0.5)
     parameters = replace(PARAMETERS, max_position_pct=1.0, sl_steps=99)
-    down, later = (990.5, 990.6, 10.0, 12.0), (12.0, 12.1, 11.9, 12.0)
-    market = market_of([*QUIET, LONG_1, down, later])
+    short_1, up = (1000.0, 1011.0, 999.5, 1009.0), (1009.0, 1995.0, 1008.9, 1990.0)
+    market = market_of([*QUIET, short_1, up, (1990.0, 1991.0, 1989.0, 1990.0)])
     compiled, engine, told = both(event_driven, market, settings, parameters)
     assert compiled.liquidated
     assert engine.result.liquidated
