@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from grid_world import DESIGNED, PARAMETERS, SETTINGS, WARM, market_of, random_market
+
 from meseta.confirm import UNEXPLAINED, causes_of, confirm
 from meseta.hedge import LOT, REASONS, simulate
 
@@ -42,7 +42,9 @@ def test_without_ambiguous_bars_both_agree_to_the_cent(event_driven):
 
 
 def test_the_designed_case_has_what_a_grid_can_do():
-    lots = simulate(market_of(DESIGNED), PARAMETERS, SETTINGS, (WARM - 1, len(DESIGNED))).lots
+    span = (WARM - 1, len(DESIGNED))
+    market = market_of(DESIGNED)
+    lots = simulate(market, PARAMETERS, SETTINGS, span, engine="reference").lots
     assert set(lots["side"]) == {1, -1}
     reasons = {REASONS[reason] for reason in lots["reason"]}
     assert reasons == {"take-profit", "stop-loss", "end"}
