@@ -25,7 +25,7 @@ WITH_EXAMPLES = [name for name in MODULES if ">>> " in SOURCES[name].read_text(e
 FENCED = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 HEAVY = {
     "arch", "filelock", "jinja2", "llvmlite", "numba", "numpy", "pandas", "plotly", "polars",
-    "pyarrow", "pydantic", "rich", "scipy", "sklearn", "typer", "yaml",
+    "optuna", "pyarrow", "pydantic", "rich", "scipy", "sklearn", "sqlalchemy", "typer", "yaml",
 }  # fmt: skip
 EXAMPLES = [
     pytest.param(block, id=f"{path.relative_to(ROOT)}-{number}")

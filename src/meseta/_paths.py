@@ -10,9 +10,10 @@ __all__ = ["as_code", "as_path", "located"]
 
 # A strategy, fitness or source in a file, with or without the name that it has there.
 _IN_FILE = re.compile(r"(.+\.py)((?::[^:]*)?)")
-_FOLDERS = {"out", "store"}
-_DATA = {"bars", "bars2"}
-_CODE = {"fitness", "source", "strategy"}
+_FOLDERS = {"out", "store", "strategy_config"}
+_DATA = {"bars", "bars2", "funding", "mark"}
+_CODE = {"aggregate", "fitness", "source", "strategy"}
+_YAML = {"grid", "space"}
 
 
 def as_path(value: object) -> object:
@@ -28,13 +29,15 @@ def as_code(value: object) -> object:
 
 def located(folder: Path, option: str, value: Any) -> Any:
     """Let an option that is a path count from the folder of the file that it stands in."""
+    if isinstance(value, list):
+        return [located(folder, option, each) for each in value]
     if not isinstance(value, str) or not value:
         return value
     is_path = (
         option in _FOLDERS
         or (option in _DATA and value != "-" and not value.startswith("sample:"))
         or (option in _CODE and _IN_FILE.fullmatch(value) is not None)
-        or (option == "grid" and value.endswith((".yaml", ".yml")))
+        or (option in _YAML and value.endswith((".yaml", ".yml")))
         or (option == "phases" and value != "auto")
     )
     return str(folder / Path(value).expanduser()) if is_path else value

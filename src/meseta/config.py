@@ -37,6 +37,7 @@ __all__ = [
     "CommonConfig",
     "GateOptions",
     "RunConfig",
+    "TradedConfig",
     "as_grid",
     "load_config",
     "parse_options",
@@ -82,7 +83,7 @@ class GateOptions(BaseModel):
         return self
 
 
-class CommonConfig(SeriesConfig):
+class TradedConfig(SeriesConfig):
     """What every kind of run is told: what is traded, with what, and where it goes.
 
     Options that say which market data are those of `meseta.series_config.SeriesConfig`.
@@ -97,18 +98,10 @@ class CommonConfig(SeriesConfig):
         See `meseta.account.Account`.
     warmup
         Bars at the start of the data on which nothing is traded.
-    max_combinations
-        Most combinations that are searched.
     out, name
         The run goes to the folder ``out/name``; without a name one is made up.
-    threads
-        None uses all processors.
     seed
         Of everything that is drawn at random.
-    sample
-        Search this many combinations drawn from the grid instead of all; None for all.
-    sample_method
-        How they are drawn; see `meseta.strategies.sample_grid`.
     report
         Whether to write the report.
     """
@@ -121,13 +114,9 @@ class CommonConfig(SeriesConfig):
     slippage: float = 0.0
     lot: float = 1.0
     warmup: Annotated[int, Field(ge=0)] = 100
-    max_combinations: Annotated[int, Field(ge=1)] = MAX_COMBINATIONS
     out: Annotated[Path, BeforeValidator(as_path), PlainSerializer(str)] = Path("runs")
     name: str | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
-    sample: Annotated[int, Field(ge=1)] | None = None
-    sample_method: Literal["sobol", "random"] = "sobol"
     report: bool = True
 
     @property
@@ -146,8 +135,35 @@ class CommonConfig(SeriesConfig):
         return value
 
     @model_validator(mode="after")
-    def _check_together(self) -> Self:
+    def _check_account(self) -> Self:
         _ = self.account
+        return self
+
+
+class CommonConfig(TradedConfig):
+    """What every run of a grid is told.
+
+    Options that it shares with other searches are those of `TradedConfig`.
+
+    Parameters
+    ----------
+    max_combinations
+        Most combinations that are searched.
+    threads
+        None uses all processors.
+    sample
+        Search this many combinations drawn from the grid instead of all; None for all.
+    sample_method
+        How they are drawn; see `meseta.strategies.sample_grid`.
+    """
+
+    max_combinations: Annotated[int, Field(ge=1)] = MAX_COMBINATIONS
+    threads: Annotated[int, Field(ge=1)] | None = None
+    sample: Annotated[int, Field(ge=1)] | None = None
+    sample_method: Literal["sobol", "random"] = "sobol"
+
+    @model_validator(mode="after")
+    def _check_sample(self) -> Self:
         if self.sample is not None and self.sample > self.max_combinations:
             raise ArgumentError(
                 f"`sample` must be at most `max_combinations`, {self.max_combinations:,}, "

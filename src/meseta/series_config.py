@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -119,6 +119,9 @@ class SeriesConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    # Options that mean something of whatever data.
+    _of_any_data: ClassVar[frozenset[str]] = frozenset()
+
     bars: str | None = None
     bars2: str | None = None
     symbol: _Symbol = None
@@ -160,7 +163,7 @@ class SeriesConfig(BaseModel):
         return self
 
     def _require_used(self) -> None:
-        for name in unused(dict(self)):
+        for name in (each for each in unused(dict(self)) if each not in self._of_any_data):
             value = getattr(self, name)
             if value != SeriesConfig.model_fields[name].default:
                 raise ArgumentError(f"`{name}` {_NOT_USED[name]}, got {value!r}")

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from meseta.cli import (
+    _analyze,
     _backtest,
     _catalogue,
     _check_strategy,
     _data,
+    _optimize,
     _refine,
     _report,
     _run,
@@ -60,7 +62,18 @@ def _meseta(
         os.environ[DEBUG] = "1"
 
 
-for _part in (_run, _walkforward, _backtest, _refine, _data, _catalogue, _check_strategy, _report):
+for _part in (
+    _run,
+    _walkforward,
+    _optimize,
+    _analyze,
+    _backtest,
+    _refine,
+    _data,
+    _catalogue,
+    _check_strategy,
+    _report,
+):
     _part.register(app)
 
 

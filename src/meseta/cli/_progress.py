@@ -24,6 +24,9 @@ _STAGES = {
     "fetch": "Fetching",
     "search": "Searching",
     "walk": "Walking forward",
+    "study": "Optimising",
+    "null": "Optimising markets without structure",
+    "windows": "Optimising in windows",
     "exact": "Trading it again as one account",
     "score": "Scoring",
     "plateaus": "Finding plateaus",
@@ -31,8 +34,8 @@ _STAGES = {
     "report": "Writing the report",
     "comparison": "Comparing the variants",
 }
-# Stages that count combinations.
-_LONG = {"search", "walk"}
+# Stages that count combinations or trials.
+_LONG = {"search", "walk", "study", "null", "windows"}
 _LINE_SECONDS = 10.0
 _LINE_SHARE = 0.1
 _BRIEF_FROM = 10_000_000
@@ -92,6 +95,11 @@ class _Pace:
             parts += [_speed(rate), f"{duration((at.total - at.done) / rate)} left"]
         if at.facts.get("survivors") is not None:
             parts.append(f"{count(at.facts['survivors'])} survivors")
+        if at.facts.get("feasible") is not None:
+            parts.append(f"{count(at.facts['feasible'])} feasible")
+        parts += [f"{at.facts[n]} {n}" for n in ("pruned", "failed") if at.facts.get(n)]
+        if at.facts.get("best") is not None:
+            parts.append(f"best {at.facts['best']:.4f}")
         if at.facts.get("overall") is not None:
             parts.append(f"{100 * at.facts['overall']:.0f} % of the project")
         return ", ".join(parts)
@@ -179,7 +187,9 @@ def _is_word(at: Progress) -> bool:
 
 
 def _speed(rate: float) -> str:
-    return f"{rate / 1e6:.2f} M/s" if rate >= 1e6 else f"{count(round(rate))}/s"
+    if rate >= 1e6:
+        return f"{rate / 1e6:.2f} M/s"
+    return f"{count(round(rate))}/s" if rate >= 10 else f"{rate:.2g}/s"
 
 
 def _label(at: Progress) -> str:

@@ -10,9 +10,12 @@ from meseta.hedge._problem import HedgeEvaluator, HedgeProblem
 from meseta.hedge._result import LOT, REASONS, HedgeResult
 from meseta.hedge._settings import GridSettings, Policy
 from meseta.hedge._simulate import ladder_value, simulate
+from meseta.hedge._space import BASELINE, PRESETS, hedge_space
 
 __all__ = [
+    "BASELINE",
     "LOT",
+    "PRESETS",
     "REASONS",
     "Funding",
     "GridParameters",
@@ -22,6 +25,7 @@ __all__ = [
     "HedgeProblem",
     "HedgeResult",
     "Policy",
+    "hedge_space",
     "ladder_value",
     "metrics_of",
     "simulate",

@@ -1,6 +1,11 @@
 """The whole way: bars, windows, search, scoring, finalists, exports, report."""
 
 from meseta.pipeline._job import RunResult
+from meseta.pipeline._optimize import OptimizeResult, optimize
+from meseta.pipeline._optimize_export import enter_results, write_trials_csv
+from meseta.pipeline._optimize_open import OpenedStudy, open_study
+from meseta.pipeline._optimize_plan import OptimizePlan, plan_optimize
+from meseta.pipeline._optimize_tables import funnel_of, ranked, seen_space
 from meseta.pipeline._plan import Plan, Sample, plan
 from meseta.pipeline._progress import Progress
 from meseta.pipeline._project import (
@@ -23,6 +28,9 @@ from meseta.pipeline._walkforward import (
 
 __all__ = [
     "Member",
+    "OpenedStudy",
+    "OptimizePlan",
+    "OptimizeResult",
     "Plan",
     "PlannedMember",
     "Progress",
@@ -33,15 +41,23 @@ __all__ = [
     "Sample",
     "WalkForwardPlan",
     "WalkForwardResult",
+    "enter_results",
+    "funnel_of",
     "is_project",
     "load_project",
+    "open_study",
+    "optimize",
     "plan",
+    "plan_optimize",
     "plan_project",
     "plan_walkforward",
     "project_states",
+    "ranked",
     "rescore",
     "rescore_matrix",
     "run",
     "run_project",
+    "seen_space",
     "walk_forward",
+    "write_trials_csv",
 ]

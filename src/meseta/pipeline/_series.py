@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from meseta.runs import RunFolder
     from meseta.strategies import Strategy
 
-__all__ = ["asked_of", "data_name", "file_name", "kept_if_alike", "kept_series", "load_series"]
+__all__ = [
+    "asked_of",
+    "data_name",
+    "file_name",
+    "kept_bars",
+    "kept_if_alike",
+    "kept_series",
+    "load_series",
+]
 
 _LEVERAGED = "-3x"
 # Options that say how bars are got, not which.
@@ -174,12 +182,12 @@ def kept_series(folder: RunFolder, old: dict[str, Any]) -> Bars:
         They are not those of the run.
     """
     data = old["data"]
-    bars = _kept(folder.bars, data)
+    bars = kept_bars(folder.bars, data)
     if data.get("second"):
         told = data["second"]["alignment"]
         bars = replace(
             bars,
-            second=_kept(folder.bars2, data["second"]),
+            second=kept_bars(folder.bars2, data["second"]),
             alignment=Alignment(**{n: told[n] for n in Alignment.__dataclass_fields__}),
         )
     if bars.fingerprint != data["fingerprint"]:
@@ -189,7 +197,14 @@ def kept_series(folder: RunFolder, old: dict[str, Any]) -> Bars:
     return replace(bars, warnings=findings)
 
 
-def _kept(path: Path, data: dict[str, Any]) -> Bars:
+def kept_bars(path: Path, data: dict[str, Any]) -> Bars:
+    """Load a single series that a run kept, as its manifest describes it.
+
+    Raises
+    ------
+    RunError
+        The file is missing or damaged.
+    """
     try:
         bars = load(
             path,

@@ -33,6 +33,8 @@ __all__ = [
     "base_layout",
     "curve_line",
     "curves_chart",
+    "deepened",
+    "draw_spans",
     "drawn_line",
     "equity_chart",
     "fall_area",
@@ -108,6 +110,12 @@ def base_layout(height: int) -> dict[str, Any]:
     }
 
 
+def deepened(figure: go.Figure, pixels: int = 14) -> go.Figure:
+    """Give a chart room below for dates of two lines, as those of hours are; returns it."""
+    margin = figure.layout.margin.b + pixels
+    return figure.update_layout(margin={"b": margin}, height=figure.layout.height + pixels)
+
+
 def phase_timeline(
     time: TimeArray, close: FloatArray, spans: Sequence[Span], *, points: int = 1600
 ) -> go.Figure:
@@ -135,7 +143,7 @@ def phase_timeline(
     )
     figure.update_layout(panels.layout(time))
     figure.update_layout(yaxis=value_axis("close", log=bool(np.nanmin(price) > 0)))
-    _draw_spans(figure, spans, panels, shade=("vault",))
+    draw_spans(figure, spans, panels, shade=("vault",))
     figure.update_annotations(text="vault,<br>locked")
     return figure
 
@@ -170,7 +178,7 @@ def equity_chart(
     levels = np.concatenate([centre.equity, *(curve.equity for curve in others)])
     figure.update_layout(yaxis=value_axis("equity", log=_wide(levels)))
     figure.update_layout(yaxis2=value_axis("drawdown", log=False) | {"nticks": 4})
-    _draw_spans(figure, spans, panels, shade=("validation", "vault"))
+    draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
 
@@ -191,7 +199,7 @@ def curves_chart(lines: Sequence[Line], spans: Sequence[Span] = ()) -> go.Figure
     figure.update_layout(panels.layout(ends))
     levels = np.concatenate([each.curve.equity for each in lines])
     figure.update_layout(yaxis=value_axis("equity", log=_wide(levels)))
-    _draw_spans(figure, spans, panels, shade=("validation", "vault"))
+    draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
 
@@ -229,7 +237,7 @@ def backtest_chart(
         yaxis2=value_axis("equity", log=_wide(equity)),
         yaxis3=value_axis("drawdown", log=False) | {"nticks": 4},
     )
-    _draw_spans(figure, spans, panels, shade=("validation", "vault"))
+    draw_spans(figure, spans, panels, shade=("validation", "vault"))
     return figure
 
 
@@ -376,9 +384,10 @@ def _marks(trades: Trades) -> list[go.Scatter]:
     ]
 
 
-def _draw_spans(
+def draw_spans(
     figure: go.Figure, spans: Sequence[Span], panels: Panels, *, shade: tuple[str, ...]
 ) -> None:
+    """Draw every span in its lane; shade those of the kinds `shade` over the panels too."""
     figure.add_traces([_bar(span, _axis("y", panels.lane_axis)) for span in spans])
     figure.update_layout(barmode="overlay", bargap=0.28)
     for kind in shade:

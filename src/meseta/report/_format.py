@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MISSING",
     "alike",
+    "brief",
     "count",
     "day",
     "duration",
@@ -133,6 +134,11 @@ def plain(value: Any) -> str:
         text = f"{number:,.10f}".rstrip("0").rstrip(".")
         return text.replace("-", _MINUS)
     return str(value)
+
+
+def brief(value: Any) -> str:
+    """Write a number to four significant figures: a drawn parameter has sixteen."""
+    return plain(float(f"{value:.4g}") if isinstance(value, float) else value)
 
 
 def day(value: Any) -> str:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["Tally", "by_reason", "by_side", "sells_short"]
 
 _REASONS = {
+    "take-profit": "the lot’s own limit filled",
+    "stop-loss": "the lot’s own stop reached",
+    "liquidation": "closed because the margin was gone",
+    "drawdown": "closed because the account had fallen too far",
     "trail": "trailing stop reached",
     "breach": "closed beyond the final stop, left at the next open",
     "end": "the last close",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from meseta._types import FloatArray, TimeArray
 
-__all__ = ["CAUSES", "CURVES", "Walk", "WalkManifest", "amount", "read_walk", "total"]
+__all__ = ["CAUSES", "CURVES", "Walk", "WalkManifest", "amount", "completed", "read_walk", "total"]
 
 CAUSES = ("position", "size", "orders")
 """What can make an exact re-run differ from the emulated pieces."""
@@ -209,9 +209,7 @@ class Walk:
         if frame is None:
             return None
         flags = {name: pl.col(name).fill_null(value=False) for name in ("flat", "partial")}
-        return _completed(frame, _NUMBERS, ("flat", "partial", "near_median")).with_columns(
-            **flags
-        )
+        return completed(frame, _NUMBERS, ("flat", "partial", "near_median")).with_columns(**flags)
 
     @cached_property
     def matrix(self) -> pl.DataFrame | None:
@@ -219,7 +217,7 @@ class Walk:
         frame = self._read("matrix.parquet")
         if frame is None:
             return None
-        frame = _completed(frame, _CELL, ("passes", "block"))
+        frame = completed(frame, _CELL, ("passes", "block"))
         flags = [pl.col("passes").fill_null(value=False), pl.col("block").fill_null(0)]
         return frame.with_columns(flags).sort("in_sample", "out_of_sample")
 
@@ -227,7 +225,7 @@ class Walk:
     def curve(self) -> pl.DataFrame | None:
         """Money at every close; None when not written."""
         frame = self._read("curve.parquet")
-        return None if frame is None else _completed(frame, CURVES, ())
+        return None if frame is None else completed(frame, CURVES, ())
 
     @cached_property
     def trades(self) -> pl.DataFrame | None:
@@ -303,7 +301,7 @@ def amount(value: Any) -> float:
     return number if np.isfinite(number) else float("nan")
 
 
-def _completed(
+def completed(
     frame: pl.DataFrame, numbers: tuple[str, ...], others: tuple[str, ...]
 ) -> pl.DataFrame:
     """Add missing columns as null; make numbers float, with null for NaN."""

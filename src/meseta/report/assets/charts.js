@@ -40,13 +40,47 @@
       const views = figure.layout.meta.views.length;
       figure.data.forEach((trace, i) => { if (i < views) trace.visible = i === Number(view); });
     }
+    const brush = figure.layout.meta?.brush;
+    const first = !drawn.has(node);
     drawn.add(node);
     Plotly.react(node, figure.data, figure.layout, {
       displaylogo: false,
-      displayModeBar: printing || touch || figure.layout.height < 180 ? false : "hover", // too small
+      displayModeBar: printing || touch || brush || figure.layout.height < 180 ? false : "hover", // too small
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showTips: false,
     });
+    if (first && brush) offerBrush(node);
+  }
+
+  // Parallel coordinates: the lines that pass through every dragged box, drawn once more on top.
+  function offerBrush(node) {
+    const { axes, traces } = node.layout.meta.brush;
+    const told = node.closest("figure").querySelector("[data-picked]");
+    const covered = (box) => {
+      const [left, right] = [box.x0, box.x1].map(Number).sort((a, b) => a - b);
+      const at = Array.from({ length: axes }, (_, i) => i).filter((i) => left <= i && i <= right);
+      return at.length ? at : [Math.min(Math.max(Math.round((left + right) / 2), 0), axes - 1)];
+    };
+    const passes = (y, start, box) => {
+      const [low, high] = [box.y0, box.y1].map(Number).sort((a, b) => a - b);
+      return covered(box).every((i) => low <= y[start + i] && y[start + i] <= high);
+    };
+    function pick() {
+      const boxes = node.layout.selections ?? [];
+      const [xs, ys] = [[], []];
+      if (boxes.length) node._fullData.slice(0, traces).forEach(({ y }) => {
+        for (let start = 0; start < (y?.length ?? 0); start += axes + 1) {
+          if (!boxes.every((box) => passes(y, start, box))) continue;
+          for (let i = 0; i < axes; i++) { xs.push(i); ys.push(y[start + i]); }
+          xs.push(axes); ys.push(null);
+        }
+      });
+      const number = xs.length / (axes + 1);
+      told.textContent = boxes.length ? `${number} picked` : "picked";
+      Plotly.restyle(node, { x: [xs], y: [ys] }, [traces]);
+    }
+    node.on("plotly_selected", pick);
+    node.on("plotly_deselect", pick);
   }
 
   function offerViews(node) {

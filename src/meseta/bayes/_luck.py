@@ -1,0 +1,158 @@
+"""How good the best of many trials would be by luck alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from meseta._types import FloatArray
+
+__all__ = ["Luck", "daily_returns", "deflated_sharpe", "expected_best_sharpe", "luck_of"]
+
+# Fewer say nothing of the shape of their distribution.
+_LEAST_RETURNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """What the best trial is worth beside trials of noise.
+
+    Parameters
+    ----------
+    trials
+        Trials with a Sharpe ratio.
+    sharpe_best
+        That of the chosen trial, a year.
+    sharpe_expected_of_noise
+        Of the best of as many trials without skill, a year; NaN where it cannot be had.
+    sharpe_variance
+        Of the trials' yearly Sharpe ratios.
+    deflated_sharpe
+        Probability that the chosen trial's true Sharpe ratio lies above the one expected of
+        noise; NaN where it cannot be had.
+    """
+
+    trials: int
+    sharpe_best: float
+    sharpe_expected_of_noise: float
+    sharpe_variance: float
+    deflated_sharpe: float
+
+
+def expected_best_sharpe(variance: float, trials: int) -> float:
+    """Return the Sharpe ratio to be expected of the best of some trials without skill.
+
+    ``sqrt(variance) * ((1 - g) * Z(1 - 1/N) + g * Z(1 - 1/(N*e)))`` with Euler's constant g and
+    the normal quantile Z: Bailey and Lopez de Prado, "The Deflated Sharpe Ratio", Journal of
+    Portfolio Management 40 (5), 2014, equation 1. It takes trials for independent; those of a
+    sampler that learns resemble each other, so that fewer count and noise would do less well.
+
+    Parameters
+    ----------
+    variance
+        Of the trials' Sharpe ratios, over any period; the result is over the same one.
+    trials
+        How many.
+
+    Returns
+    -------
+    float
+        0 of a single trial; NaN without one, or where the variance is no number.
+    """
+    if trials < 1 or not math.isfinite(variance):
+        return math.nan
+    if trials == 1:
+        return 0.0
+    z, g = NormalDist().inv_cdf, float(np.euler_gamma)
+    spread = (1 - g) * z(1 - 1 / trials) + g * z(1 - 1 / (trials * math.e))
+    return math.sqrt(variance) * spread
+
+
+def deflated_sharpe(returns: FloatArray, noise: float) -> float:
+    """Return the probability that the true Sharpe ratio lies above that of noise.
+
+    ``PSR = Phi((SR - noise) * sqrt(T - 1) / sqrt(1 - skew * SR + (kurtosis - 1) / 4 * SR**2))``,
+    in periods of the returns: equation 2 of the paper that `expected_best_sharpe` names.
+
+    Parameters
+    ----------
+    returns
+        Of each period, shape (T,), fractions.
+    noise
+        Sharpe ratio a period to be expected of the best trial without skill.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN of fewer than 8 returns, or of returns that are all alike.
+    """
+    spread = float(np.std(returns, ddof=1)) if returns.size >= _LEAST_RETURNS else 0.0
+    if not spread > 0 or not math.isfinite(noise):
+        return math.nan
+    ratio = float(np.mean(returns)) / spread
+    z = (returns - np.mean(returns)) / np.std(returns)
+    skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
+    error = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
+    # kurtosis >= skew**2 + 1, so that the error is never negative; rounding may make it so.
+    return NormalDist().cdf(
+        (ratio - noise) * math.sqrt(returns.size - 1) / math.sqrt(max(error, 1e-12))
+    )
+
+
+def daily_returns(time: npt.NDArray[np.datetime64], equity: FloatArray) -> FloatArray:
+    """Return what an account made on each day, from its value at the last bar of each.
+
+    Parameters
+    ----------
+    time
+        Of the bars, datetime64, shape (N,), increasing.
+    equity
+        At their closes, shape (N,).
+
+    Returns
+    -------
+    ndarray
+        float64, one fewer than there are days; empty once there is nothing left to lose.
+    """
+    days = time.astype("datetime64[D]")
+    ends = equity[np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)]
+    if ends.size < 2 or not (ends[:-1] > 0).all():
+        return np.empty(0)
+    made: FloatArray = ends[1:] / ends[:-1] - 1
+    return made
+
+
+def luck_of(sharpes: Sequence[float], best: float, returns: FloatArray) -> Luck:
+    """Judge the best of some trials.
+
+    Parameters
+    ----------
+    sharpes
+        Of all trials, a year; NaN are left out.
+    best
+        That of the chosen trial, a year.
+    returns
+        What the chosen trial made in each period, shape (T,).
+    """
+    known = np.array([each for each in sharpes if math.isfinite(each)], dtype=np.float64)
+    variance = float(np.var(known, ddof=1)) if known.size > 1 else 0.0
+    noise = expected_best_sharpe(variance, known.size)
+    deflated = deflated_sharpe(returns, noise / _years(best, returns))
+    return Luck(known.size, best, noise, variance, deflated)
+
+
+def _years(best: float, returns: FloatArray) -> float:
+    """Return what a period's Sharpe ratio was multiplied by to be a year's."""
+    spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
+    ratio = float(np.mean(returns)) / spread if spread > 0 else 0.0
+    # A year of days where the ratio itself does not tell.
+    return best / ratio if ratio * best > 0 else math.sqrt(365)

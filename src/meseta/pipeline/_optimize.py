@@ -1,0 +1,368 @@
+"""An optimisation: searched, held against luck and against the vault, written into a folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meseta._files import write_json, write_text
+from meseta.bayes import run_study
+from meseta.errors import RunError
+from meseta.optimise import InstrumentsProblem, optimize_windows
+from meseta.optimize_config import HEDGE_GRID
+from meseta.pipeline._manifest import data_of, environment_of, now, time_of
+from meseta.pipeline._optimize_best import best_text
+from meseta.pipeline._optimize_files import WINDOWS, clear, write_instruments
+from meseta.pipeline._optimize_null import null_markets
+from meseta.pipeline._optimize_outcome import outcome_of
+from meseta.pipeline._optimize_tables import trials_frame
+from meseta.pipeline._progress import Progress
+from meseta.runs import RunFolder
+from meseta.vault import VaultLedger
+
+if TYPE_CHECKING:
+    from meseta.bayes import StudyProgress, StudyResult
+    from meseta.hedge import Funding
+    from meseta.optimise import WindowProgress, WindowStudies
+    from meseta.pipeline._optimize_outcome import Outcome
+    from meseta.pipeline._optimize_plan import OptimizePlan
+    from meseta.pipeline._progress import Listener
+
+__all__ = ["OptimizeResult", "optimize"]
+
+# Options that do not change what is found in the study.
+_FREE = {
+    "aggregate", "best_infeasible", "fetch", "in_sample", "name", "null", "out", "out_of_sample",
+    "report", "storage", "store", "strategy_config", "timeout", "transfer", "trials", "unit",
+    "walk_forward", "workers",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeResult:
+    """A finished optimisation.
+
+    Parameters
+    ----------
+    plan
+        What was asked.
+    folder
+        Of the study.
+    result
+        Its trials, and the best.
+    summary
+        What `summary.json` holds.
+    manifest
+        What `manifest.json` holds.
+    report
+        The page; None without one.
+    best_file
+        The strategy file of the best trial; None where none was written.
+    """
+
+    plan: OptimizePlan
+    folder: Path
+    result: StudyResult
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+    report: Path | None
+    best_file: Path | None
+
+
+def optimize(
+    planned: OptimizePlan,
+    *,
+    command: str = "",
+    resume: bool = False,
+    force: bool = False,
+    progress: Listener | None = None,
+) -> OptimizeResult:
+    """Make a study and write its folder.
+
+    Parameters
+    ----------
+    planned
+        What `plan_optimize` returned.
+    command
+        The command line, for the manifest.
+    resume
+        Go on with a study that was interrupted, or to more trials.
+    force
+        Begin anew where a study exists.
+    progress
+        Is told where it is.
+
+    Raises
+    ------
+    RunError
+        A study is in the way, the folder cannot be written, or what is to be resumed differs.
+    KeyboardInterrupt
+        What was finished is kept; `resume` continues.
+    """
+    folder = RunFolder(Path(planned.config.out) / planned.name)
+    _require_free(folder, planned, resume=resume, force=force)
+    with folder.locked():
+        if resume and folder.exists():
+            _require_same(folder, planned)
+        else:
+            clear(folder)
+        return _Work(planned, folder, progress, resume=resume).run(command)
+
+
+def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force: bool) -> None:
+    if not (resume and folder.exists() and folder.finished()):
+        folder.require_free(resume=resume, force=force)
+        return
+    before, new = folder.manifest()["config"], plan.config.model_dump(mode="json")
+    more = [n for n in ("null", "walk_forward", "in_sample", "out_of_sample", "unit", "transfer")
+            if before.get(n) != new[n]]  # fmt: skip
+    if before.get("trials", 0) >= new["trials"] and not more:
+        raise RunError(
+            f"{folder.path} holds a finished study of {before['trials']} trials; raise --trials "
+            "to go on with it, choose another --study-name, or begin anew with --force"
+        )
+
+
+def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
+    old = folder.manifest()
+    if old.get("kind") != "optimize":
+        raise RunError(f"{folder.path} holds no study; choose another --study-name")
+    before, new = old["config"], plan.config.model_dump(mode="json")
+    other = [name for name in new if name not in _FREE and before.get(name) != new[name]]
+    if old["fingerprint"] != plan.problem.fingerprint:
+        other.append("the data, or what is fixed of the strategy")
+    if old["space"]["fingerprint"] != plan.space.fingerprint:
+        other.append("the space")
+    if other:
+        raise RunError(
+            f"{folder.path} was begun with other options ({', '.join(dict.fromkeys(other))}); "
+            "continue with those of its manifest, or begin anew with --force"
+        )
+
+
+class _Work:
+    """One optimisation on its way."""
+
+    def __init__(
+        self, plan: OptimizePlan, folder: RunFolder, progress: Listener | None, *, resume: bool
+    ) -> None:
+        self.plan, self.folder, self.resume = plan, folder, resume
+        self.tell: Listener = progress or (lambda _at: None)
+        self.manifest: dict[str, Any] = {}
+
+    def run(self, command: str) -> OptimizeResult:
+        began = time.monotonic()
+        self.manifest = _begin(self.plan, command)
+        # A folder with a manifest is a study that can be continued, so its data come first.
+        write_instruments(self.folder, self.plan.instruments)
+        self.folder.write_manifest(self.manifest)
+        result = self.search()
+        null = null_markets(self.plan, self.folder, self.tell) if self.plan.config.null else None
+        windows = self.walk()
+        self.open_vault()
+        outcome = outcome_of(self.plan, result, null, windows)
+        self.manifest["timings"] = {
+            "seconds": round(time.monotonic() - began, 3),
+            "study": round(result.elapsed, 3),
+        }
+        return self.finish(result, outcome)
+
+    def search(self) -> StudyResult:
+        plan = self.plan
+        result = run_study(
+            plan.problem,
+            plan.space,
+            plan.objective,
+            plan.constraints,
+            plan.options,
+            name=plan.name,
+            folder=self.folder.path,
+            resume=self.resume,
+            storage=plan.config.storage,
+            first=plan.first,
+            listener=self.told,
+        )
+        self.manifest["warnings"] += list(result.notes)
+        self.folder.write_frame("trials.parquet", trials_frame(result.trials, plan.space))
+        if result.interrupted:
+            self.manifest["status"] = "interrupted"
+            self.folder.write_manifest(self.manifest)
+            raise KeyboardInterrupt
+        return result
+
+    def told(self, at: StudyProgress) -> None:
+        """Pass on where the study is."""
+        facts = {
+            "feasible": at.feasible,
+            "best": None if at.best is None else at.best.score,
+            "pruned": at.pruned,
+            "failed": at.failed,
+        }
+        self.tell(Progress("study", at.done, at.total, facts))
+
+    def walk(self) -> WindowStudies | None:
+        """Make a study in each rolling window before the vault."""
+        plan = self.plan
+        if plan.windows is None:
+            return None
+        windows = plan.windows.windows
+        if isinstance(plan.problem, InstrumentsProblem):
+            windows = tuple(plan.problem.windows(windows, plan.bars.time))
+        made = optimize_windows(
+            plan.problem,
+            plan.space_over,
+            windows,
+            capital=plan.config.capital,
+            objective=plan.objective,
+            constraints=plan.constraints,
+            options=plan.options,
+            warm_start=plan.config.transfer,
+            compare=True,
+            name=f"{plan.name}-window",
+            folder=self.folder.path / WINDOWS,
+            listener=self.told_window,
+        )
+        if made.interrupted:
+            raise KeyboardInterrupt
+        return made
+
+    def told_window(self, at: WindowProgress) -> None:
+        """Pass on where the walk is: both ways of it, with transfer and without."""
+        trials, second = self.plan.options.trials, at.warm != self.plan.config.transfer
+        before = (at.windows * second + at.window - 1) * trials
+        self.tell(Progress("windows", before + at.study.done, 2 * at.windows * trials))
+
+    def open_vault(self) -> None:
+        """Write down that the finalists are about to look at the vault."""
+        plan, entry = self.plan, self.manifest["vault"]
+        for each, span in zip(plan.instruments, plan.vaults, strict=False):
+            ledger = VaultLedger(each.bars.source)
+            opened = ledger.open(
+                each.bars.slice(*span),
+                run=plan.name,
+                strategy=self.manifest["strategy"]["name"],
+                grid=plan.space.name,
+            )
+            entry["opened"] = max(entry["opened"] or 0, opened)
+            self.manifest["warnings"] += ledger.warnings
+
+    def finish(self, result: StudyResult, outcome: Outcome) -> OptimizeResult:
+        for name, table in outcome.tables.items():
+            self.folder.write_frame(f"{name}.parquet", table)
+        write_json(self.folder.path / "summary.json", outcome.summary)
+        best = self.write_best(result, outcome.summary)
+        self.manifest["status"] = "finished"
+        self.folder.write_manifest(self.manifest)
+        page = None
+        if self.plan.config.report:
+            from meseta.report import write_optimize_report
+
+            self.tell(Progress("report", 0, 1))
+            page = write_optimize_report(self.folder.path)
+            self.tell(Progress("report", 1, 1))
+        return OptimizeResult(
+            self.plan, self.folder.path, result, outcome.summary, self.manifest, page, best
+        )
+
+    def write_best(self, result: StudyResult, summary: dict[str, Any]) -> Path | None:
+        """Write the strategy file of the best, or of the nearest miss where that is wanted."""
+        for stale in self.folder.path.glob("*_best*.yaml"):
+            stale.unlink()
+        missed = self.plan.config.best_infeasible and summary["nearest"][:1]
+        chosen = summary["best"] or (missed[0] if missed else None)
+        if chosen is None:
+            return None
+        kind = "best" if result.best is not None else "best_infeasible"
+        path = self.folder.path / f"{self.plan.name}_{kind}.yaml"
+        write_text(path, best_text(self.plan, chosen, len(result.trials)))
+        return path
+
+
+def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
+    """Return the manifest of a study that is about to begin."""
+    config, bars = plan.config, plan.bars
+    return {
+        "kind": "optimize",
+        "meseta": version("meseta"),
+        "status": "running",
+        "name": plan.name,
+        "created": now(),
+        "command": command,
+        "config": config.model_dump(mode="json"),
+        "strategy": _strategy(plan),
+        "base": plan.base.content if plan.base.params else None,
+        "data": data_of(bars, config),
+        "further": [data_of(each.bars, config) for each in plan.instruments[1:]],
+        "funding": [_funding(each.funding) for each in plan.instruments],
+        "mark": [None if each.mark is None else each.mark.name for each in plan.instruments],
+        "fingerprint": plan.problem.fingerprint,
+        "space": {
+            "name": plan.space.name,
+            "fingerprint": plan.space.fingerprint,
+            "rows": plan.space.table(),
+        },
+        "objective": asdict(plan.objective),
+        "constraints": asdict(plan.constraints),
+        "options": asdict(plan.options),
+        "spans": _spans(plan),
+        "vault": _vault(plan),
+        "assumptions": list(plan.assumptions),
+        "seed": config.seed,
+        **environment_of(None),
+        "timings": {},
+        "warnings": list(plan.warnings),
+    }
+
+
+def _strategy(plan: OptimizePlan) -> dict[str, Any]:
+    strategy = plan.strategy
+    if strategy is None:
+        summary = "a ladder of limit orders on each side of a perpetual's price, in hedge mode"
+        return {"name": HEDGE_GRID, "summary": summary, "kind": "hedge", "source": None}
+    return {
+        "name": strategy.name,
+        "summary": strategy.summary,
+        "kind": "strategy",
+        "source": strategy.source,
+    }
+
+
+def _funding(funding: Funding | None) -> dict[str, Any] | None:
+    if funding is None:
+        return None
+    first, last = (str(funding.time[at].astype("datetime64[s]")) for at in (0, -1))
+    return {
+        "fingerprint": funding.fingerprint,
+        "settlements": len(funding),
+        "first": first,
+        "last": last,
+    }
+
+
+def _spans(plan: OptimizePlan) -> dict[str, Any]:
+    """Return first row, row after the last, and their times, of both sides of the vault's edge."""
+    inside, outside = _edge(plan, plan.spans[0]), None
+    if plan.vaults:
+        outside = _edge(plan, plan.vaults[0])
+    return {"in_sample": inside, "vault": outside}
+
+
+def _edge(plan: OptimizePlan, span: tuple[int, int]) -> list[Any]:
+    return [*span, time_of(plan.bars, span[0]), time_of(plan.bars, span[1] - 1)]
+
+
+def _vault(plan: OptimizePlan) -> dict[str, Any] | None:
+    if not plan.vaults:
+        return None
+    a, z, first, last = _spans(plan)["vault"]
+    return {
+        "length": plan.config.vault,
+        "first": first,
+        "last": last,
+        "a": a,
+        "z": z,
+        "opened": None,
+    }

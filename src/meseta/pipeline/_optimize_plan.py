@@ -1,0 +1,297 @@
+"""An optimisation, checked against its data before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
+from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
+from meseta.optimize_config import HEDGE_GRID
+from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
+from meseta.pipeline._optimize_files import read_instruments
+from meseta.pipeline._series import data_name, kept_if_alike
+from meseta.runs import RunFolder
+from meseta.strategies import find_strategy
+from meseta.strategy_file import StrategyFile, read_strategy
+from meseta.walkforward import WalkForward, plan_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meseta.bars import Bars
+    from meseta.bayes import Constraints, Objective, Params, Problem, Space, StudyOptions
+    from meseta.hedge import GridSettings
+    from meseta.optimize_config import OptimizeConfig
+    from meseta.pipeline._progress import Listener
+    from meseta.strategies import Strategy
+    from meseta.walkforward import RollingPlan
+
+__all__ = ["OptimizePlan", "optimize_name", "plan_instruments", "plan_optimize"]
+
+# A window's in-sample side where none is given: this part of what comes before the vault; its
+# out-of-sample side is the same part of that.
+_WINDOW_PART = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizePlan:
+    """An optimisation, checked against its data before any work is done.
+
+    Parameters
+    ----------
+    config
+        What was asked.
+    instruments
+        The data.
+    strategy
+        Of the registry; None for the hedge grid.
+    problem
+        What the study searches on: the span before the vault.
+    vault
+        The same over the vault; None without one.
+    space, objective, constraints, options
+        Of the study.
+    settings
+        Of the hedge grid; None for another strategy.
+    base
+        The strategy file that the run begins with; its parameters are the first trial.
+    windows
+        Where studies are made in rolling windows; None where they are not.
+    assumptions
+        What is assumed of the market, in sentences.
+    warnings
+        What the user should know before it starts.
+    """
+
+    config: OptimizeConfig
+    instruments: tuple[Instrument, ...]
+    strategy: Strategy | None
+    problem: Problem
+    vault: Problem | None
+    space: Space
+    objective: Objective
+    constraints: Constraints
+    options: StudyOptions
+    settings: GridSettings | None = None
+    base: StrategyFile = field(default_factory=StrategyFile)
+    windows: RollingPlan | None = None
+    assumptions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the study, and of its folder."""
+        return optimize_name(self.config)
+
+    @property
+    def bars(self) -> Bars:
+        """Of the first instrument, the vault's too."""
+        return self.instruments[0].bars
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """First row and the row after the last of each instrument before its vault."""
+        return _spans(self.problem)
+
+    @property
+    def vaults(self) -> tuple[tuple[int, int], ...]:
+        """The same of the vault; none without one."""
+        return () if self.vault is None else _spans(self.vault)
+
+    def space_over(self, problem: Problem) -> Space:
+        """Return the space of the same problem over other rows: its prices bound quantities."""
+        return _space(self.config, self.strategy, self.instruments, _spans(problem))[0]
+
+    @property
+    def first(self) -> tuple[Params, ...]:
+        """Parameters with which the study begins: those of the strategy file."""
+        if not self.base.params:
+            return ()
+        made = GridParameters.from_params(self.base.params)
+        return ({name: getattr(made, name) for name in GridParameters.__slots__},)
+
+
+def optimize_name(config: OptimizeConfig) -> str:
+    """Return the name of the study and of its folder."""
+    if config.name:
+        return config.name
+    strategy = HEDGE_GRID if config.hedge else find_strategy(config.strategy).name
+    size = f"-{config.bar_size}" if config.bar_size else ""
+    more = f"-and-{len(config.further)}" if config.further else ""
+    return f"optimize-{strategy}-{data_name(config)}{more}{size}"
+
+
+def plan_optimize(
+    config: OptimizeConfig, *, resume: bool = False, progress: Listener | None = None
+) -> OptimizePlan:
+    """Check a configuration against its data.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    resume
+        Take the data that an unfinished study kept where their source may have others by now.
+    progress
+        Is told of fetching, or None.
+
+    Raises
+    ------
+    ArgumentError
+        An option breaks a rule.
+    DataError
+        The data cannot be used, or are too short.
+    SourceError
+        A source does not answer, and nothing that is stored can stand in.
+    """
+    strategy = None if config.hedge else find_strategy(config.strategy)
+    base = StrategyFile()
+    if config.strategy_config is not None:
+        base = read_strategy(Path(config.strategy_config))
+    used = () if strategy is None else (strategy,)
+    kept = _kept(config) if resume else None
+    return plan_instruments(config, kept or load_instruments(config, used, progress), base)
+
+
+def _kept(config: OptimizeConfig) -> tuple[Instrument, ...] | None:
+    """Return the data of a study that is continued, where its source could have others by now."""
+    folder = RunFolder(Path(config.out) / optimize_name(config))
+    alike = kept_if_alike(folder, config) is not None
+    return read_instruments(folder, folder.manifest()) if alike else None
+
+
+def plan_instruments(
+    config: OptimizeConfig, instruments: tuple[Instrument, ...], base: StrategyFile
+) -> OptimizePlan:
+    """Plan on data that are there.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        As those of `plan_optimize`.
+    """
+    strategy = None if config.hedge else find_strategy(config.strategy)
+    series = [each.bars for each in instruments]
+    parts = [_problem(config, strategy, each) for each in instruments]
+    whole = _together(config, parts)
+    start, stop = whole.span
+    edge = vault_row(config.vault, whole.time, whole.span, series[0], parts[0].time)
+    problem = whole.over(start, edge)
+    space, said = _space(config, strategy, instruments, _spans(problem))
+    notes = [finding.message for bars in series for finding in bars.warnings]
+    return OptimizePlan(
+        config=config,
+        instruments=instruments,
+        strategy=strategy,
+        problem=problem,
+        vault=whole.over(edge, stop) if edge < stop else None,
+        space=space,
+        objective=config.objective.objective,
+        constraints=config.limits,
+        options=config.study,
+        settings=config.settings if config.hedge else None,
+        base=base,
+        windows=_windows(config, problem, series[0]),
+        assumptions=_assumptions(config, parts),
+        warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
+    )
+
+
+def _spans(problem: Problem) -> tuple[tuple[int, int], ...]:
+    """Return the rows of each instrument in a problem's span."""
+    parts: tuple[Problem, ...] = getattr(problem, "problems", (problem,))
+    return tuple(each.span for each in parts)
+
+
+def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument) -> Any:
+    """Return the problem over all of an instrument's bars."""
+    if strategy is None:
+        market = HedgeMarket.make(one.bars, one.funding, one.mark, allow_gaps=config.allow_gaps)
+        return HedgeProblem(market=market, settings=config.settings, span=(0, len(one.bars)))
+    return StrategyProblem(
+        bars=one.bars,
+        strategy=config.strategy,
+        account=config.account,
+        contract=config.contract(one.bars),
+        warmup=config.warmup,
+    )
+
+
+def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
+    if len(problems) == 1:
+        return problems[0]
+    return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
+
+
+def _space(
+    config: OptimizeConfig,
+    strategy: Strategy | None,
+    instruments: Sequence[Instrument],
+    spans: Sequence[tuple[int, int]],
+) -> tuple[Space, list[str]]:
+    """Return where to search, and what was not taken as it stands."""
+    if strategy is not None:
+        return space_of(strategy, config.space or config.grid), []
+    said: list[str] = []
+    pairs = zip(instruments, spans, strict=True)
+    space = hedge_space(
+        config.space or config.preset or "default",
+        price=max(float(each.bars.high[:stop].max()) for each, (_, stop) in pairs),
+        settings=config.settings,
+        has_funding=all(each.funding is not None for each in instruments),
+        warnings=said,
+    )
+    return space, said
+
+
+def _windows(config: OptimizeConfig, problem: Problem, bars: Bars) -> RollingPlan | None:
+    if not config.walk_forward:
+        return None
+    start, stop = _spans(problem)[0]
+    before = bars.slice(0, stop)
+    inside = config.in_sample or max(_units(before, config.unit) // _WINDOW_PART, 1)
+    spec = WalkForward(
+        in_sample=inside,
+        out_of_sample=config.out_of_sample or max(inside // _WINDOW_PART, 1),
+        unit=config.unit,
+    )
+    return plan_windows(before, spec, warmup=start, opens=config.session_open)
+
+
+def _units(bars: Bars, unit: str) -> int:
+    if unit == "bars":
+        return len(bars)
+    calendar = bars.calendar
+    first, last = calendar.first, calendar.last
+    months = 12 * (last.year - first.year) + last.month - first.month + 1
+    return calendar.sessions if unit == "sessions" else months
+
+
+def _assumptions(config: OptimizeConfig, problems: Sequence[Any]) -> tuple[str, ...]:
+    begun = f"every span begins flat, with {config.capital:,.0f}"
+    if not config.hedge:
+        return (*_costs(config), begun)
+    of_market = dict.fromkeys(note for each in problems for note in each.market.notes)
+    return (*_fills(config), *of_market, begun)
+
+
+def _costs(config: OptimizeConfig) -> tuple[str, ...]:
+    account = config.account
+    charged = (
+        f"{account.cost_per_share:g} a share for the round trip, commission "
+        f"{account.commission:.4%} of the value at each side, slippage {account.slippage:g}"
+    )
+    return (charged,)
+
+
+def _fills(config: OptimizeConfig) -> tuple[str, ...]:
+    s = config.settings
+    where = "touches it" if s.touch_fills else "goes a tick beyond it"
+    rest = f"a resting order is filled where the price {where}, at its own price, "
+    stop = f"a stop is filled {s.slippage_ticks} ticks worse than its price, or than the open "
+    return (
+        f"{rest}for {s.maker_fee:.4%} of the value",
+        f"{stop}beyond it, for {s.taker_fee:.4%} of the value",
+    )

@@ -1,0 +1,78 @@
+"""What the best of many trials is worth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kurtosis, norm, skew
+
+from meseta.bayes._luck import daily_returns, deflated_sharpe, expected_best_sharpe, luck_of
+
+HALF_DAY = np.timedelta64(12, "h")
+
+
+def test_the_expected_best_is_that_of_drawn_noise():
+    drawn = np.random.default_rng(1).normal(0, 1.5, (4000, 100)).max(axis=1)
+    assert expected_best_sharpe(1.5**2, 100) == pytest.approx(drawn.mean(), rel=0.02)
+
+
+def test_the_expected_best_grows_with_the_number_of_trials():
+    many = [expected_best_sharpe(1.0, n) for n in (1, 2, 10, 100, 1000)]
+    assert many[0] == 0
+    assert many == sorted(many)
+    assert math.isnan(expected_best_sharpe(1.0, 0))
+    assert math.isnan(expected_best_sharpe(math.nan, 5))
+
+
+def test_the_paper_s_own_example():
+    # "A numerical example": 100 trials with a variance of 1/2 a year of 250 days.
+    assert expected_best_sharpe(0.5 / 250, 100) == pytest.approx(0.1132, abs=2e-4)
+
+
+def test_deflated_sharpe_follows_its_formula():
+    returns = np.random.default_rng(2).standard_t(4, 300) * 0.01 + 0.002
+    ratio, noise = returns.mean() / returns.std(ddof=1), 0.1
+    shape = 1 - skew(returns) * ratio + (kurtosis(returns, fisher=False) - 1) / 4 * ratio**2
+    wanted = norm.cdf((ratio - noise) * math.sqrt(299) / math.sqrt(shape))
+    assert deflated_sharpe(returns, noise) == pytest.approx(wanted)
+    assert deflated_sharpe(returns, ratio) == pytest.approx(0.5)
+
+
+def test_noise_passes_as_often_as_it_should():
+    draw = np.random.default_rng(3).normal(0, 0.01, (400, 120))
+    passed = np.mean([deflated_sharpe(returns, 0.0) > 0.9 for returns in draw])
+    assert 0.06 < passed < 0.14
+
+
+def test_what_cannot_be_judged_is_nan():
+    assert math.isnan(deflated_sharpe(np.ones(5) * 0.1, 0.0))
+    assert math.isnan(deflated_sharpe(np.zeros(50), 0.0))
+    assert math.isnan(deflated_sharpe(np.random.default_rng(1).normal(0, 1, 50), math.nan))
+
+
+def test_daily_returns_take_the_last_bar_of_each_day():
+    time = np.datetime64("2024-01-01T00:00", "us") + np.arange(5) * HALF_DAY
+    made = daily_returns(time, np.array([100.0, 110.0, 50.0, 121.0, 242.0]))
+    assert made == pytest.approx([0.1, 1.0])
+    assert daily_returns(time[:2], np.array([1.0, 2.0])).size == 0
+    assert daily_returns(time, np.array([100.0, 0.0, 1.0, 1.0, 1.0])).size == 0
+
+
+def test_the_year_is_the_one_that_the_trials_use():
+    returns = np.random.default_rng(4).normal(0.002, 0.01, 200)
+    ratio = returns.mean() / returns.std(ddof=1)
+    sharpes = [*np.random.default_rng(5).normal(0, 1, 50), math.nan]
+    by_days = luck_of([s * math.sqrt(365) for s in sharpes], ratio * math.sqrt(365), returns)
+    by_weeks = luck_of([s * math.sqrt(252) for s in sharpes], ratio * math.sqrt(252), returns)
+    assert by_days.trials == 50
+    assert by_days.deflated_sharpe == pytest.approx(by_weeks.deflated_sharpe)
+    assert by_days.sharpe_expected_of_noise > by_weeks.sharpe_expected_of_noise
+
+
+def test_a_single_trial_has_no_luck():
+    luck = luck_of([1.0], 1.0, np.random.default_rng(6).normal(0.001, 0.01, 100))
+    assert luck.sharpe_expected_of_noise == 0
+    assert luck.sharpe_variance == 0
+    assert 0.5 < luck.deflated_sharpe < 1
