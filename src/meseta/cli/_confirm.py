@@ -10,7 +10,7 @@ import typer
 
 from meseta.cli import _optimize_options as of
 from meseta.cli import _options as opt
-from meseta.cli._console import count, duration, facts, make_console, number, table
+from meseta.cli._console import count, day, duration, facts, make_console, number, table
 from meseta.cli._guard import command
 from meseta.cli._progress import watch
 from meseta.cli._report import find_run
@@ -104,7 +104,7 @@ def _show_plan(console: Console, plan: ConfirmPlan) -> None:
         [
             ("Study", f"{plan.study.plan.name}: {plan.problem.name}"),
             ("Engine", ENGINE),
-            ("Span", f"{plan.part}, {time_of[first]} to {time_of[stop - 1]}"),
+            ("Span", f"{plan.part}, {day(time_of[first])} to {day(time_of[stop - 1])}"),
             ("Trials", f"the best {count(len(plan.trials))} of {count(len(plan.study.trials))}"),
         ],
     )
@@ -123,7 +123,7 @@ def _show_result(console: Console, result: ConfirmResult, seconds: float) -> Non
     table(console, "Compiled against event-driven", heads, rows, left=2)
     _show_causes(console, result.confirmed)
     if result.summary["vault_opened"]:
-        console.print(f"The vault was opened; that was time {result.summary['vault_opened']}.")
+        console.print(f"Openings of this vault so far: {result.summary['vault_opened']}.")
     console.print(result.summary["verdict"], soft_wrap=not console.is_terminal)
     console.print(f"\nDone in {duration(seconds)}: {result.plan.study.folder}", soft_wrap=True)
     if result.report is not None:
@@ -182,6 +182,6 @@ def _fail_where_one_did(confirmed: Sequence[Confirmed]) -> None:
     failed = [f"trial {each.trial} {each.error}" for each in confirmed if each.error]
     if failed:
         raise RunError(
-            f"not all trials are confirmed: {'; '.join(failed)}; what could be run is written. "
-            "Raise --timeout, or use fewer --workers where memory is short"
+            f"not all trials are confirmed: {'; '.join(failed)}. The others are written; raise "
+            "--timeout, or use fewer --workers where memory is short"
         )

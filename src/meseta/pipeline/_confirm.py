@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ConfirmPlan", "ConfirmResult", "Part", "confirm_study", "plan_confirm"]
 
 Part = Literal["in-sample", "out-of-sample"]
+_CENT = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,8 @@ def confirm_study(
     ArgumentError
         `workers` or `timeout` breaks its rule.
     RunError
-        Another process works in the folder, or it cannot be written.
+        Another process works in the folder, it cannot be written, or the engine failed with
+        every trial; an earlier confirmation then stays.
     KeyboardInterrupt
         Nothing is written.
     """
@@ -165,8 +167,18 @@ def confirm_study(
             timeout=timeout,
             listener=told,
         )
+        _require_any(confirmed)
         summary = _summary(plan, confirmed) | {"vault_opened": opened}
         return _write(plan, confirmed, plain(summary))
+
+
+def _require_any(confirmed: Sequence[Confirmed]) -> None:
+    if all(each.engine is None for each in confirmed):
+        told = "; ".join(f"trial {each.trial} {each.error}" for each in confirmed)
+        raise RunError(
+            f"no trial is confirmed: {told}. Nothing is written; raise --timeout, or use fewer "
+            "--workers where memory is short"
+        )
 
 
 def _open_vault(plan: ConfirmPlan) -> int:
@@ -211,22 +223,23 @@ def _unexplained(each: Confirmed) -> float:
 
 
 def _verdict(plan: ConfirmPlan, confirmed: Sequence[Confirmed]) -> str:
-    """Say in a sentence how far the engines are apart."""
-    capital = plan.problem.settings.capital
+    """Say in two sentences how far the engines are apart, and what of it is understood."""
     run = [each for each in confirmed if each.engine is not None]
-    if not run:
-        return f"No trial could be run on {ENGINE}."
     apart = max(run, key=lambda each: abs(each.difference))
+    text = f"{len(run)} of {len(confirmed)} trials run on {ENGINE}"
+    if abs(apart.difference) < _CENT:
+        return f"{text}: both engines end with the same equity to the cent."
+    share = abs(apart.difference) / plan.problem.settings.capital
     text = (
-        f"{len(run)} of {len(confirmed)} trials run on {ENGINE}: the final equities are at most "
-        f"{abs(apart.difference):,.2f} apart ({abs(apart.difference) / capital:.3%} of the "
-        f"capital, trial {apart.trial}); "
+        f"{text}: the final equities are at most {abs(apart.difference):,.2f} apart, "
+        f"{100 * share:.3f} % of the capital (trial {apart.trial})."
     )
-    open_ = [each.trial for each in run if any(c.name == UNEXPLAINED for c in each.causes)]
-    if not open_:
-        return text + "every lot that differs is accounted for by a rule."
-    lost = max(abs(_unexplained(each)) for each in run)
-    return text + f"up to {lost:,.2f} is not explained (trials {', '.join(map(str, open_))})."
+    lost = [each for each in run if any(cause.name == UNEXPLAINED for cause in each.causes)]
+    if not lost:
+        return f"{text} Every lot that differs is accounted for by a rule."
+    most = max(abs(_unexplained(each)) for each in lost)
+    numbers = ", ".join(str(each.trial) for each in lost)
+    return f"{text} Up to {most:,.2f} of it is not explained (trials {numbers})."
 
 
 def _write(
