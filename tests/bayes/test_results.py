@@ -71,15 +71,15 @@ def folder(finished, tmp_path):
     "options",
     [
         {"sampler": "tpe"},
-        {"sampler": "tpe", "pruner": "median", "adaptive": "rebuild", "epoch_every": 10},
+        {"sampler": "tpe", "pruner": "median", "adaptive": "rebuild", "epoch_every": 8},
         {"sampler": "nsga2", "population": 8},
         {"sampler": "random"},
     ],
 )
 def test_a_resumed_study_is_the_uninterrupted_one(options, tmp_path):
     common = {"problem": Hill("raises"), "first": [SPACE.params(DRAW)], **options}
-    whole = study(None, trials=30, **common)
-    for trials in (8, 18, 30):  # the second is within a batch
+    whole = study(None, trials=22, **common)
+    for trials in (8, 14, 22):  # the second is within a batch
         parts = study(tmp_path, trials=trials, resume=trials > 8, **common)
     assert content(parts.trials) == content(whole.trials)
     assert (parts.epoch, parts.bounds) == (whole.epoch, whole.bounds)
