@@ -57,6 +57,8 @@ class Hill:
             raise ValueError("there is nothing to trade")
         if self.trouble == "dies early":
             os._exit(9)
+        if self.trouble == "bad ends":
+            assert os.environ["NUMBA_NUM_THREADS"] == "1"
         return _Walk(self)
 
 

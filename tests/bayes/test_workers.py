@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from analytic_problem import BAD_ENDS, SPACE, Hill, content
 from meseta.bayes import Constraints, Objective, StudyOptions, read_results, run_study
+from meseta.bayes import _interrupt as interrupt
 from meseta.bayes import _workers as workers
 from meseta.bayes._interrupt import Stop
 from meseta.errors import ArgumentError, RunError
@@ -49,7 +51,7 @@ def begun(code):
     )
 
 
-def study(problem, folder=None, resume=False, **options):
+def study(problem, folder=None, resume=False, listener=None, **options):
     chosen = StudyOptions(**{"workers": 2, **options})
     return run_study(
         problem,
@@ -60,6 +62,7 @@ def study(problem, folder=None, resume=False, **options):
         name="hill",
         folder=folder,
         resume=resume,
+        listener=listener,
     )
 
 
@@ -102,6 +105,42 @@ def test_crashes_are_tried_again_and_time_outs_once(tmp_path, monkeypatch):
         assert each.metrics == (None if each.error else expected)
     begun = {mark.name: len(mark.read_text()) for mark in tmp_path.iterdir()}
     assert begun == {"dies": 4, "dies once": 2, "sleeps": 2, "sleeps once": 2}
+
+
+def test_a_worker_loads_no_more_than_its_problem():
+    heavy = "{'optuna', 'sqlalchemy', 'numpy', 'numba', 'polars', 'psycopg', 'filelock'}"
+    code = f"import sys, meseta.bayes; print({heavy} & set(sys.modules))"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout == "set()\n"
+
+
+def test_what_does_not_end_after_ctrl_c_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(interrupt, "GRACE", 0.1)
+    stop, pool = Stop(), workers.Pool(Hill("bad ends", str(tmp_path)), 1, None)
+
+    def when_it_runs():
+        while not (tmp_path / "sleeps").exists():
+            time.sleep(0.01)
+        stop()
+
+    threading.Thread(target=when_it_runs).start()
+    middle = SPACE.params({"x": 0.5, "y": 0.5, "n": 10, "m_ratio": 0.5, "c": 1, "idle": 1.0})
+    assert not list(pool.run([workers.Task(0, {**middle, "y": 0.3})], stop))
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+
+
+def test_ctrl_c_in_this_process_ends_after_the_trial():
+    before = signal.getsignal(signal.SIGINT)
+    found = study(
+        Hill(),
+        trials=12,
+        workers=1,
+        listener=lambda at: signal.raise_signal(signal.SIGINT) if at.done == 5 else None,
+    )
+    assert found.interrupted
+    assert content(found.trials) == content(study(Hill(), trials=12, workers=1).trials[:5])
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_worker_that_cannot_begin_is_said(tmp_path):

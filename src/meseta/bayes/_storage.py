@@ -196,12 +196,11 @@ class Mirror:
     def _sound(self) -> bool:
         """Set a damaged file aside, and let readers hold up nobody."""
         try:
-            with contextlib.closing(opened(self._path, _PATIENCE)) as link:
-                link.execute("PRAGMA journal_mode = WAL")
+            opened(self._path, _PATIENCE, "PRAGMA journal_mode = WAL").close()
         except DamagedError as error:
             aside = set_aside(self._path)
             self._aside = (f"{error}; it was set aside as {aside.name} and is written anew",)
-        except (RunError, sqlite3.OperationalError) as error:
+        except RunError as error:
             self._behind = self._why(error)
             return False
         return True
