@@ -185,8 +185,8 @@ def _ranged(name: str, entry: Mapping[str, Any], limits: Limits) -> Dimension:
         return Dimension(name, low, high, step, log=log, integer=limits.integer)
     if step is not None or log or low > high:
         raise ArgumentError(
-            f"`{name}` names methods, which have no order: give a list, or low and high alone, got "
-            f"{dict(entry)!r}"
+            f"`{name}` names methods, which have no order: give a list, or low and high alone, "
+            f"got {dict(entry)!r}"
         )
     return Dimension.of_choices(name, range(int(low), int(high) + 1), ordered=False)
 
