@@ -497,6 +497,21 @@ def test_how_it_was_done(page: Page) -> None:
     assert rows[4][1] == "−0.2"
 
 
+def test_options_that_do_not_count_are_left_out(make_study: MakeStudy) -> None:
+    page, _ = make_study(edited(options__pruner="none"))
+    assert "Segments" not in page.text("how")
+    page, _ = make_study(multi=True)
+    assert "NSGA-II" in page.text("how")
+    assert "Drawn at random" not in page.text("how")
+    assert "drawn at random" not in page.text("history")
+
+
+def test_a_strategy_without_costs_is_told(make_study: MakeStudy) -> None:
+    words = "No slippage and no costs were assumed."
+    assert words in make_study(edited(config__slippage=0.0), grid=False)[0].text("how")
+    assert words not in make_study(grid=False)[0].text("how")
+
+
 def test_the_lenient_rule_is_told(make_study: MakeStudy) -> None:
     page, _ = make_study(edited(constraints__strict=False))
     assert "meets all constraints but one" in page.text("funnel")
