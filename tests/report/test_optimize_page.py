@@ -344,7 +344,7 @@ def test_an_unconfirmed_study_says_how(make_study: MakeStudy) -> None:
 def test_a_strategy_that_is_no_grid_has_no_lots(make_study: MakeStudy) -> None:
     page, _ = make_study(grid=False)
     text = page.text("equity")
-    assert "no separate account of realised profit" in text
+    assert "no separate account of its realised profit" in text
     assert "lots" not in text
     assert "Funding" not in page.text("how")
     assert "Slippage, price units a share0.02" in page.text("how").replace(" 0.02", "0.02")
@@ -414,6 +414,19 @@ def test_confirmation_is_the_file(page: Page, folder: Path) -> None:
     told = pl.read_parquet(folder / "confirmation_causes.parquet")
     assert len(causes) == len(told)
     assert causes[0][1:] == ["touch fills", money(-12.4), "3"]
+
+
+def test_a_run_that_failed_on_the_other_engine_has_dashes(make_study: MakeStudy) -> None:
+    def failed(folder: Path) -> None:
+        path = folder / "confirmation.parquet"
+        frame = pl.read_parquet(path)
+        first = (pl.col("engine") == "nautilus") & (pl.col("trial") == frame["trial"][0])
+        frame.filter(~first).write_parquet(path)
+
+    rows = make_study(failed, confirmed=True)[0].table("Engine")[1:]
+    assert rows[1][2:] == ["—"] * 5
+    assert rows[2][2:] == ["—"] * 5
+    assert "—" not in rows[4][2:]
 
 
 def test_windows_are_the_file(page: Page, folder: Path) -> None:
