@@ -208,6 +208,16 @@ def test_return_and_drawdown_of_every_trial(charts: dict[str, Any], trials: pl.D
         assert numbers(trace["marker"]["color"]) == pytest.approx(frame["sharpe"].to_numpy())
 
 
+def test_colours_have_a_scale_whoever_is_feasible(charts: dict[str, Any], tmp_path: Path) -> None:
+    write_optimize_report(
+        write_study(tmp_path, StudyRecipe(trials=20, bars=600, edge=-2.2, few=True))
+    )
+    other = Page((tmp_path / "report.html").read_text(encoding="utf-8")).charts["figures"]
+    for figure in (charts["pareto"], other["pareto"]):
+        scales = [t for t in figure["data"] if t.get("marker", {}).get("showscale")]
+        assert [len(t["x"]) > 0 for t in scales] == [True]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 8).map(float), st.integers(-5, 5).map(float)),

@@ -344,7 +344,7 @@ def test_an_unconfirmed_study_says_how(make_study: MakeStudy) -> None:
 def test_a_strategy_that_is_no_grid_has_no_lots(make_study: MakeStudy) -> None:
     page, _ = make_study(grid=False)
     text = page.text("equity")
-    assert "no separate account of realised profit" in text
+    assert "no separate account of its realised profit" in text
     assert "lots" not in text
     assert "Funding" not in page.text("how")
     assert "Slippage, price units a share0.02" in page.text("how").replace(" 0.02", "0.02")
@@ -414,6 +414,19 @@ def test_confirmation_is_the_file(page: Page, folder: Path) -> None:
     told = pl.read_parquet(folder / "confirmation_causes.parquet")
     assert len(causes) == len(told)
     assert causes[0][1:] == ["touch fills", money(-12.4), "3"]
+
+
+def test_a_run_that_failed_on_the_other_engine_has_dashes(make_study: MakeStudy) -> None:
+    def failed(folder: Path) -> None:
+        path = folder / "confirmation.parquet"
+        frame = pl.read_parquet(path)
+        first = (pl.col("engine") == "nautilus") & (pl.col("trial") == frame["trial"][0])
+        frame.filter(~first).write_parquet(path)
+
+    rows = make_study(failed, confirmed=True)[0].table("Engine")[1:]
+    assert rows[1][2:] == ["—"] * 5
+    assert rows[2][2:] == ["—"] * 5
+    assert "—" not in rows[4][2:]
 
 
 def test_windows_are_the_file(page: Page, folder: Path) -> None:
@@ -495,6 +508,21 @@ def test_how_it_was_done(page: Page) -> None:
     bounds = [f"{share(low)} to {share(high)}" for low, high in ((-0.2, 0.5), (-0.04, 0.21))]
     assert rows[2] == ["Profit", "0.25", *bounds]
     assert rows[4][1] == "−0.2"
+
+
+def test_options_that_do_not_count_are_left_out(make_study: MakeStudy) -> None:
+    page, _ = make_study(edited(options__pruner="none"))
+    assert "Segments" not in page.text("how")
+    page, _ = make_study(multi=True)
+    assert "NSGA-II" in page.text("how")
+    assert "Drawn at random" not in page.text("how")
+    assert "drawn at random" not in page.text("history")
+
+
+def test_a_strategy_without_costs_is_told(make_study: MakeStudy) -> None:
+    words = "No slippage and no costs were assumed."
+    assert words in make_study(edited(config__slippage=0.0), grid=False)[0].text("how")
+    assert words not in make_study(grid=False)[0].text("how")
 
 
 def test_the_lenient_rule_is_told(make_study: MakeStudy) -> None:

@@ -98,6 +98,8 @@ def _statements(study: Study) -> dict[str, Any]:
         "strategy": manifest.strategy.name,
         "confirmable": manifest.strategy.kind == how.HEDGE,
         "market_facts": how.market_facts(manifest),
+        "costless": how.costless(manifest),
+        "startup": how.option_of(manifest, "startup_trials"),
         "options": how.option_facts(manifest),
         "rules": how.constraint_facts(manifest),
         "in_sample": span_text(manifest, IN_SAMPLE),

@@ -338,7 +338,7 @@ def _coloured(scored: pl.DataFrame) -> list[go.Scatter]:
                 "cmax": high,
                 "colorscale": SCALE_STOPS,
                 "line": {"width": 0.7 if wanted and not crowd else 0.3, "color": tone("ink")},
-                "showscale": wanted,
+                "showscale": wanted == scored["feasible"].any(),
                 "colorbar": colorbar("Sharpe", ".1f"),
                 "opacity": 0.95 if wanted else 0.7,
             },

@@ -19,8 +19,10 @@ __all__ = [
     "SpaceRow",
     "Term",
     "constraint_facts",
+    "costless",
     "market_facts",
     "option_facts",
+    "option_of",
     "space_rows",
     "terms",
 ]
@@ -75,6 +77,12 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "epoch_every": ("Trials of an epoch", plain),
 }
 
+# Options that count under one value of another alone.
+_UNDER = {
+    "startup_trials": ("sampler", "tpe"),
+    "population": ("sampler", "nsga2"),
+    "segments": ("pruner", "median"),
+}
 _COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "slippage": ("Slippage, price units a share", plain),
     "cost_per_share": ("Cost per share, round trip", plain),
@@ -133,13 +141,25 @@ def _bounds(bounds: Any, metric: str) -> str:
 
 
 def option_facts(manifest: StudyManifest) -> list[tuple[str, str]]:
-    """List the name and value of every option of the study."""
-    options = manifest.options
+    """List the name and value of every option of the study that counted."""
     known = [
-        (said, show(options[key])) for key, (said, show) in _OPTIONS.items() if key in options
+        (said, show(manifest.options[key]))
+        for key, (said, show) in _OPTIONS.items()
+        if key in manifest.options and _counts(manifest, key)
     ]
-    others = [(k.replace("_", " "), plain(v)) for k, v in options.items() if k not in _OPTIONS]
-    return known + others
+    others = {k: v for k, v in manifest.options.items() if k not in _OPTIONS}
+    return known + [(name.replace("_", " "), plain(value)) for name, value in others.items()]
+
+
+def option_of(manifest: StudyManifest, name: str) -> Any:
+    """Return an option of the study; None where it was not recorded or did not count."""
+    return manifest.options.get(name) if _counts(manifest, name) else None
+
+
+def _counts(manifest: StudyManifest, name: str) -> bool:
+    """Tell whether an option changes anything under the other ones."""
+    other, value = _UNDER.get(name, (name, None))
+    return name not in _UNDER or manifest.options.get(other, value) == value
 
 
 def market_facts(manifest: StudyManifest) -> list[tuple[str, str]]:
@@ -166,6 +186,12 @@ def _account(manifest: StudyManifest) -> list[tuple[str, str]]:
         ]
     instrument = config.get("instrument") or {}
     return facts + [(name.replace("_", " "), plain(value)) for name, value in instrument.items()]
+
+
+def costless(manifest: StudyManifest) -> bool:
+    """Tell whether a strategy other than the grid was spared all costs."""
+    costs = [manifest.config.get(name) for name in ("slippage", "cost_per_share", "commission")]
+    return manifest.strategy.kind != HEDGE and bool(manifest.config) and not any(costs)
 
 
 def constraint_facts(manifest: StudyManifest) -> list[str]:
