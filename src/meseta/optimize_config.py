@@ -18,6 +18,7 @@ from pydantic import (
 
 from meseta._paths import as_code, as_path
 from meseta.bayes import Bounds, Constraints, Objective, StudyOptions
+from meseta.bayes._storage import postgres_url
 from meseta.config import TradedConfig, as_grid, parse_options, read_options
 from meseta.errors import ArgumentError
 from meseta.strategy_file import read_strategy
@@ -397,6 +398,8 @@ class OptimizeConfig(TradedConfig):
     @model_validator(mode="after")
     def _check_search(self) -> Self:
         _ = self.study, self.limits, self.settings
+        if self.storage is not None:
+            postgres_url(self.storage)
         if self.space is not None and self.preset is not None:
             raise ArgumentError(
                 "`space` and `preset` must not both be given, got "

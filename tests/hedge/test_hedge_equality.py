@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hedge_world import account, assert_alike, both, grid, random_market
@@ -69,7 +71,9 @@ def test_both_simulators_agree_and_the_books_balance(seed, parameters, rules, on
     market = random_market(seed, on_tick=on_tick)
     made = both(market, parameters, rules, (first, 260))
     money_balances(made, rules)
-    lots_are_whole(made, parameters)
+    lots_are_whole(made)
+    if rules.participation is None:
+        curves_follow_from_lots(made, market)
     fills_lie_on_the_path(made, market, rules)
     sides_stay_within_their_size(made, rules)
 
@@ -85,7 +89,27 @@ def money_balances(made, rules):
     assert made.unrealised[-1] == 0.0
 
 
-def lots_are_whole(made, parameters):
+def curves_follow_from_lots(made, market):
+    """Every curve but that of the fees, and all funding, from the lots alone."""
+    lots, (first, stop) = made.lots, made.span
+    close, (due, rates, marks) = market.bars.close, market.settlements
+    for t in range(first, stop, 7):
+        done = lots[lots["exit_bar"] <= t]
+        held = lots[(lots["entry_bar"] <= t) & (lots["exit_bar"] > t)]
+        gained = held["side"] * held["quantity"] * (close[t] - held["entry_price"])
+        assert made.realised[t - first] == pytest.approx(done["profit"].sum(), abs=1e-9)
+        assert made.unrealised[t - first] == pytest.approx(gained.sum(), abs=1e-9)
+        longs = held["quantity"][held["side"] > 0].sum() * close[t]
+        if t < stop - 1:
+            assert made.long_exposure[t - first] == pytest.approx(longs, abs=1e-9)
+    for lot in lots:
+        # A lot is open before a bar that comes after its entry, up to the bar of its exit.
+        paid = (due > lot["entry_bar"]) & (due <= lot["exit_bar"])
+        own = lot["side"] * lot["quantity"] * (marks[paid] * rates[paid]).sum()
+        assert lot["funding"] == pytest.approx(own, abs=1e-9)
+
+
+def lots_are_whole(made):
     """Every lot is closed once, and no two of a level are open together."""
     lots = made.lots
     assert lots["id"].tolist() == list(range(len(lots)))
@@ -161,7 +185,12 @@ def test_the_future_changes_nothing_before(seed, parameters, cut):
     rows = np.stack([getattr(whole.bars, name) for name in ("open", "high", "low", "close")])
     rest = np.stack([getattr(other.bars, name) for name in ("open", "high", "low", "close")])
     mixed = np.concatenate([rows[:, :cut], rest[:, cut:]], axis=1)
-    changed = whole.with_bars(_with_prices(whole.bars, mixed), None)
+    settled = whole.funding.time < whole.bars.time[cut]
+    rates = np.where(settled, whole.funding.rate, -3 * whole.funding.rate)
+    changed = replace(
+        whole.with_bars(_with_prices(whole.bars, mixed), None),
+        funding=replace(whole.funding, rate=rates),
+    )
     before = simulate(whole, parameters, rules, (30, 260))
     after = simulate(changed, parameters, rules, (30, 260))
     known = cut - 30
@@ -172,8 +201,6 @@ def test_the_future_changes_nothing_before(seed, parameters, cut):
 
 
 def _with_prices(bars, rows):
-    from dataclasses import replace
-
     return replace(bars, **dict(zip(("open", "high", "low", "close"), rows, strict=True)))
 
 

@@ -64,6 +64,8 @@ def test_funding_of_the_store_and_of_compressed_files(tmp_path):
         ("funding_time,funding_rate\n1704067200000,0.0001\n", "two settlements or more"),
         ("ts,rate\n1704096000000,0.1\n1704067200000,0.1\n", "must increase by a minute or more"),
         ("ts,rate\n1704067200000,0.1\n1704096000000,2.5\n", "must lie between -1 and 1"),
+        ("ts,rate\n1704067200000,0.1\n1704096000000,much\n", "must lie between -1 and 1"),
+        ("ts,rate\nsoon,0.1\nlater,0.1\n", "must increase by a minute or more"),
         ("", "cannot be read"),
     ],
 )

@@ -135,8 +135,8 @@ def test_a_gate_moves_to_the_settings(problem):
     [
         ({"grid_step": 10.0}, None, "did you mean grid_step_bps"),
         ({"grid_step_bps": 1.0}, None, "must be from 5"),
-        ({}, 60, "`span` must satisfy"),
-        ({}, 701, "`span` must satisfy"),
+        ({}, 60, "`stop` must lie in the span, from 61 to 640"),
+        ({}, 641, "`stop` must lie in the span"),
     ],
 )
 def test_wrong_questions_are_told(problem, params, stop, told):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_funnel", "show_importance", "show_plan", "show_result", "show_top"]
 
-_FIGURES = {
+_ALL = {
     "total_return": ("return", share),
     "sharpe": ("Sharpe", number),
     "max_drawdown": ("drawdown", share),
@@ -30,6 +30,7 @@ _FIGURES = {
     "fees": ("fees", money),
     "funding": ("funding", money),
 }
+_SHORT = {name: _ALL[name] for name in list(_ALL)[:7]}
 _CONSTRAINTS = {
     "min_sharpe": ("Sharpe", "at least", number),
     "max_drawdown": ("drawdown", "at most", share),
@@ -40,6 +41,7 @@ _CONSTRAINTS = {
 }
 _MOST_IMPORTANT = 8
 _MOST_COLUMNS = 10
+_MOST_PARETO = 20
 
 
 def show_plan(console: Console, plan: OptimizePlan) -> None:
@@ -114,6 +116,7 @@ def show_result(console: Console, result: OptimizeResult, seconds: float) -> Non
     else:
         _show_best(console, told)
         _show_both(console, result.folder)
+    _show_pareto(console, result)
     facts(console, _found(summary))
     console.print()
     for warning in result.manifest["warnings"]:
@@ -129,7 +132,7 @@ def _show_best(console: Console, told: dict[str, Any]) -> None:
     sides = [told["in_sample"], told["out_of_sample"] or {}]
     rows = [
         (figure, *(written(side.get(name)) for side in sides))
-        for name, (figure, written) in _FIGURES.items()
+        for name, (figure, written) in _ALL.items()
     ]
     table(console, f"Best: trial {told['trial']}", ("", "in-sample", "vault"), rows)
     rows = [(name, f"{value:.6g}") for name, value in told["params"].items()]
@@ -163,6 +166,28 @@ def _show_both(console: Console, folder: Path) -> None:
     table(console, "In-sample beside the vault", heads, rows, left=0)
 
 
+def _show_pareto(console: Console, result: OptimizeResult) -> None:
+    """Print the trade-offs of a study with several objectives."""
+    chosen = [each for each in result.result.trials if each.number in result.result.pareto]
+    rows = [
+        (str(each.number), *_figures(each), "yes" if each.feasible else "no")
+        for each in sorted(chosen, key=_return)[:_MOST_PARETO]
+    ]
+    title = f"Trade-offs: no trial is better in return, drawdown and Sharpe ({len(chosen)})"
+    heads = ("trial", *(head for head, _ in _SHORT.values()), "feasible")
+    table(console, title, heads, rows, left=1)
+
+
+def _figures(trial: Trial) -> Iterator[str]:
+    """Yield a trial's figures as text."""
+    for name, (_, written) in _SHORT.items():
+        yield written(None if trial.metrics is None else getattr(trial.metrics, name))
+
+
+def _return(trial: Trial) -> float:
+    return 0.0 if trial.metrics is None else -trial.metrics.total_return
+
+
 def _part(frame: pl.DataFrame, part: str) -> Iterator[dict[str, Any]]:
     return frame.filter(frame["part"] == part).iter_rows(named=True)
 
@@ -178,9 +203,6 @@ def _show_nearest(console: Console, nearest: Sequence[dict[str, Any]]) -> None:
     ]
     heads = ("trial", *(head for head, _ in _SHORT.values()), "misses")
     table(console, "Nearest misses", heads, rows, left=1, wrap=("misses",))
-
-
-_SHORT = {name: _FIGURES[name] for name in list(_FIGURES)[:7]}
 
 
 def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -207,7 +229,8 @@ def _luck(luck: dict[str, Any]) -> str:
 def _null(null: dict[str, Any]) -> str:
     scores = ", ".join(number(each, 3) for each in null["best_scores"])
     return (
-        f"best score {number(null['score'], 3)}; on {null['runs']} markets without structure "
+        f"best score {number(null['score'], 3)} between fixed bounds; on {null['runs']} markets "
+        f"without structure "
         f"{scores}; p = {number(null['p_score'])}"
     )
 
@@ -239,10 +262,7 @@ def show_top(console: Console, trials: Sequence[Trial], names: Sequence[str]) ->
             str(each.number),
             number(each.score, 4),
             "yes" if each.feasible else "no",
-            *(
-                written(None if each.metrics is None else getattr(each.metrics, name))
-                for name, (_, written) in _SHORT.items()
-            ),
+            *_figures(each),
             ", ".join(each.violated),
         )
         for each in trials

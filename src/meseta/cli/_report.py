@@ -40,6 +40,7 @@ def _write(folder: Path) -> None:
     """Write the pages of a run, of whichever kind it is."""
     from meseta.report import (
         write_comparison,
+        write_optimize_report,
         write_project_report,
         write_report,
         write_walkforward_report,
@@ -52,6 +53,9 @@ def _write(folder: Path) -> None:
     manifest = RunFolder(folder).manifest()
     if manifest.get("kind") == "walkforward":
         write_walkforward_report(folder)
+        return
+    if manifest.get("kind") == "optimize":
+        write_optimize_report(folder)
         return
     write_report(folder)
     if manifest.get("variants"):

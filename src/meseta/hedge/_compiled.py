@@ -15,7 +15,7 @@ import numpy as np
 from meseta._numba import inline, kernel
 from meseta.hedge._reference_regime import warm_bars
 from meseta.hedge._regime import regimes
-from meseta.hedge._result import END, LOT, REASONS, HedgeResult
+from meseta.hedge._result import LOT, REASONS, HedgeResult
 from meseta.hedge._series import terms_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CURVES", "play", "run"]
 
-TAKE_PROFIT, STOP_LOSS, LIQUIDATION, DRAWDOWN = (
-    REASONS.index(reason) for reason in ("take-profit", "stop-loss", "liquidation", "drawdown")
+# Floats, for Numba compiles a function anew for each whole number that it is handed.
+TAKE_PROFIT, STOP_LOSS, LIQUIDATION, DRAWDOWN, END = (
+    float(REASONS.index(reason))
+    for reason in ("take-profit", "stop-loss", "liquidation", "drawdown", "end")
 )
 STOP, TAKE, ENTRY = 0, 1, 2
 # Curves beside the equity, in the order of the rows of `track`.
@@ -40,7 +42,8 @@ FULL, LEFT, WANT = range(8, 11)
 SIZE, NUMBER, BAR, FEE, PAID, STOP_FIRST, STEP = range(11, 18)
 AT, LOT_GOAL, LOT_GOAL_TRIGGER, LOT_GUARD = range(18, 22)
 COLUMNS = 22
-# Words of the account; `LONG` and `SHORT` follow each other in each pair.
+# Words of the account. Those of the second line are pairs, long and then short, and those of the
+# third are prices that a bar's range or close must reach to matter.
 REALISED, FEES, FUNDING, CENTRE, BUDGET, CURSOR, COUNT = range(7)
 HELD, OWNED, COST, REST, REFUSED = 7, 9, 11, 13, 15
 DOWN_TO, UP_TO, BELOW, ABOVE = 17, 18, 19, 20
@@ -96,7 +99,9 @@ def _count(book: Any, terms: Any) -> None:
 
 
 @kernel
-def _leave(t: int, j: int, price: float, rate: float, reason: int, book: Any, terms: Any) -> None:
+def _leave(
+    t: int, j: int, price: float, rate: float, reason: float, book: Any, terms: Any
+) -> None:
     """Close a lot, once and whole; what is left of its rung is cancelled."""
     slot, money = book.slot, book.money
     quantity = _value(slot[j, SIZE], terms.lot, terms.lot_inverse)
@@ -115,7 +120,7 @@ def _leave(t: int, j: int, price: float, rate: float, reason: int, book: Any, te
 
 
 @kernel
-def _leave_all(t: int, price: float, slip: float, reason: int, book: Any, terms: Any) -> None:
+def _leave_all(t: int, price: float, slip: float, reason: float, book: Any, terms: Any) -> None:
     for j in range(book.slot.shape[0]):
         if book.slot[j, SIZE] > 0.0:
             at = price - book.slot[j, SIDE] * slip
@@ -145,11 +150,12 @@ def _enter(t: int, j: int, book: Any, terms: Any) -> None:
 
 
 @kernel
-def _travel(t: int, way: int, to: float, book: Any, terms: Any) -> None:
+def _travel(t: int, way: float, to: float, book: Any, terms: Any) -> None:
     """Fill what the path meets on its way up (1) or down (-1) to a price."""
     slot, money = book.slot, book.money
+    nothing = slot.shape[0]
     while True:
-        best, kind, met = np.inf, 3, -1
+        best, kind, met = np.inf, 3, nothing
         for j in range(slot.shape[0]):
             if slot[j, SIDE] == way:
                 # What goes with the path takes its profit.
@@ -166,7 +172,7 @@ def _travel(t: int, way: int, to: float, book: Any, terms: Any) -> None:
                 near = way * slot[j, TRIGGER]
                 if near <= way * to and near < best:
                     best, kind, met = near, ENTRY, j
-        if met < 0:
+        if met == nothing:
             return
         money[CURSOR] = way * max(way * money[CURSOR], best)
         if kind == ENTRY:
@@ -215,8 +221,8 @@ def _walk(t: int, bar: Any, known: bool, volume: FloatArray, book: Any, terms: A
     at_open = not (known and _quiet(opened, money))
     if at_open:
         known = False
-        _travel(t, -1, opened, book, terms)
-        _travel(t, 1, opened, book, terms)
+        _travel(t, -1.0, opened, book, terms)
+        _travel(t, 1.0, opened, book, terms)
     # Of an older lot with both exits in the bar nobody knows which came first: the stop counts.
     for j in range(slot.shape[0]):
         if slot[j, SIZE] > 0.0 and slot[j, BAR] < t:
@@ -232,7 +238,7 @@ def _walk(t: int, bar: Any, known: bool, volume: FloatArray, book: Any, terms: A
         to = close if corner == 2 else (high if high_first == (corner == 0) else low)
         if not (known and _quiet(to, money)):
             known = False
-            _travel(t, 1 if to > money[CURSOR] else -1, to, book, terms)
+            _travel(t, 1.0 if to > money[CURSOR] else -1.0, to, book, terms)
             if corner < 2 and _breached(t, to, book, terms):
                 return True
         money[CURSOR] = to

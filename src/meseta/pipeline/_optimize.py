@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meseta.bayes import StudyProgress, StudyResult
     from meseta.hedge import Funding
     from meseta.optimise import WindowProgress, WindowStudies
+    from meseta.optimize_config import OptimizeConfig
     from meseta.pipeline._optimize_outcome import Outcome
     from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
@@ -290,8 +292,8 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "status": "running",
         "name": plan.name,
         "created": now(),
-        "command": command,
-        "config": config.model_dump(mode="json"),
+        "command": _masked(command),
+        "config": _without_secret(config),
         "strategy": _strategy(plan),
         "base": plan.base.content if plan.base.params else None,
         "data": data_of(bars, config),
@@ -315,6 +317,17 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "timings": {},
         "warnings": list(plan.warnings),
     }
+
+
+def _without_secret(config: OptimizeConfig) -> dict[str, Any]:
+    dumped = config.model_dump(mode="json")
+    storage = dumped["storage"]
+    return dumped | {"storage": None if storage is None else _masked(storage)}
+
+
+def _masked(text: str) -> str:
+    """Return text without the passwords of addresses: manifests are shown around."""
+    return re.sub(r"(://[^:/@\s]+):[^@\s]+@", r"\1:***@", text)
 
 
 def _strategy(plan: OptimizePlan) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def _cut(bars: Bars, start: str | None, end: str | None) -> Bars:
     if a >= z:
         span = bars.calendar
         raise ArgumentError(
-            f"no bar of {bars.name} lies between `start` {start} and `end` {end}; it has "
-            f"{span.first} to {span.last} ({bars.timezone})"
+            f"`start` and `end` must leave bars of {bars.name}, got {start or 'its first'} to "
+            f"{end or 'its last'}; it has {span.first} to {span.last} ({bars.timezone})"
         )
     cut = bars.slice(a, z)
     # As if the file had no others: what is kept of it is read again later.

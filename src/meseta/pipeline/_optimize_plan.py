@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meseta._near import did_you_mean
+from meseta.errors import ArgumentError
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
 from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
@@ -146,13 +148,26 @@ def plan_optimize(
     SourceError
         A source does not answer, and nothing that is stored can stand in.
     """
-    strategy = None if config.hedge else find_strategy(config.strategy)
+    strategy = _strategy(config)
     base = StrategyFile()
     if config.strategy_config is not None:
         base = read_strategy(Path(config.strategy_config))
     used = () if strategy is None else (strategy,)
     kept = _kept(config) if resume else None
     return plan_instruments(config, kept or load_instruments(config, used, progress), base)
+
+
+def _strategy(config: OptimizeConfig) -> Strategy | None:
+    """Return the strategy of the registry; None for the hedge grid."""
+    if config.hedge:
+        return None
+    try:
+        return find_strategy(config.strategy)
+    except ArgumentError as error:
+        meant = did_you_mean(config.strategy, [HEDGE_GRID])
+        if not meant:
+            raise
+        raise ArgumentError(f"{error}, and {HEDGE_GRID} is one here{meant}") from error
 
 
 def _kept(config: OptimizeConfig) -> tuple[Instrument, ...] | None:
@@ -172,7 +187,7 @@ def plan_instruments(
     ArgumentError, DataError
         As those of `plan_optimize`.
     """
-    strategy = None if config.hedge else find_strategy(config.strategy)
+    strategy = _strategy(config)
     series = [each.bars for each in instruments]
     parts = [_problem(config, strategy, each) for each in instruments]
     whole = _together(config, parts)

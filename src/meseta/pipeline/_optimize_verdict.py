@@ -25,9 +25,7 @@ def verdict_of(summary: dict[str, Any]) -> str:
     text = f"trial {best['trial']} meets the constraints in-sample"
     unseen, doubts = best["out_of_sample"], _doubts(summary)
     if unseen is None:
-        return _joined(
-            f"{text}, and nothing says what it makes on data that chose nothing", doubts
-        )
+        return _joined(f"{text}; no vault says what it makes on unseen data", doubts)
     made = unseen["total_return"]
     if unseen["liquidated"] or made is None or made <= 0:
         fate = "was liquidated" if unseen["liquidated"] else f"made {_percent(made)}"
@@ -50,8 +48,8 @@ def _doubts(summary: dict[str, Any]) -> list[str]:
     if luck["deflated_sharpe"] is None or luck["deflated_sharpe"] < _SURE:
         noise, own = (_number(luck[n]) for n in ("sharpe_expected_of_noise", "sharpe_best"))
         doubts.append(
-            f"the best of {luck['trials']} trials of noise would have a Sharpe ratio of {noise}, "
-            f"and this one has {own}"
+            f"the best of {luck['trials']} trials of noise would have a Sharpe ratio of {noise} "
+            f"(this one: {own})"
         )
     if null is not None and null["p_score"] is not None and null["p_score"] > _RARE:
         doubts.append(
@@ -62,7 +60,7 @@ def _doubts(summary: dict[str, Any]) -> list[str]:
 
 
 def _joined(text: str, doubts: list[str]) -> str:
-    whole = f"{text}: {_listed(doubts)}" if doubts else text
+    whole = f"{text}: {', and '.join(doubts)}" if doubts else text
     return f"{whole[:1].upper()}{whole[1:]}."
 
 
