@@ -33,7 +33,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Processes, each of some 400 MB. Default: one for each processor but one.",
+        help="Processes, each of 500 MB and more. Default: one for each processor but one.",
     ),
 ]
 Timeout = Annotated[

@@ -87,7 +87,7 @@ def confirm(
     span
         First traded row, and the row after the last; None for all bars.
     workers
-        Processes at a time; None for the cores less one. Each takes some 400 MB.
+        Processes at a time; None for the cores less one. Each takes 500 MB and more.
     timeout
         Seconds after which the process of a parameter set is killed.
     listener
