@@ -198,6 +198,24 @@ def test_a_damaged_optuna_file_is_set_aside_and_written_anew(folder):
     assert len(optuna_trials(folder)) == 16
 
 
+def test_an_optuna_file_of_another_version_is_left_alone(folder):
+    with contextlib.closing(sqlite3.connect(folder / "optuna.db")) as link, link:
+        link.execute("UPDATE alembic_version SET version_num = 'v99'")
+    before = (folder / "optuna.db").read_bytes()
+    found = study(folder, name="other", trials=4)
+    assert any("not written" in note for note in found.notes)
+    assert len(read_results(folder, "other")[1]) == 4
+    assert (folder / "optuna.db").read_bytes() == before
+
+
+def test_folders_may_have_any_name(tmp_path):
+    folder = tmp_path / "50 %20 ? # &"
+    assert not study(folder, trials=4).notes
+    assert {each.name for each in folder.iterdir()} >= {"optuna.db", "results.db"}
+    assert not study(folder, trials=8, resume=True).notes
+    assert [each.name for each in tmp_path.iterdir()] == [folder.name]
+
+
 def test_trials_in_neither_store_are_missed(folder):
     with contextlib.closing(sqlite3.connect(folder / "results.db")) as link, link:
         link.execute("DELETE FROM trials WHERE optuna_number = 2")

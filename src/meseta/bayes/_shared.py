@@ -211,7 +211,12 @@ class _Server:
         if self._storage is None:
             from optuna.storages import RDBStorage
 
-            self._storage = RDBStorage(self._url, engine_kwargs={"pool_pre_ping": True})
+            try:
+                self._storage = RDBStorage(self._url, engine_kwargs={"pool_pre_ping": True})
+            except RuntimeError as error:
+                raise RunError(
+                    f"the storage {self._where} was made by another version of Optuna: {error}"
+                ) from error
         return self._storage
 
     def study(self, setup: Setup, *, resume: bool) -> optuna.Study:
