@@ -101,8 +101,8 @@ class Funding:
         try:
             return cls.make(
                 read_times(frame["time"], None, None).values,
-                frame["rate"].cast(float).to_numpy(),
-                None if hours is None else hours.cast(float).to_numpy(),
+                frame["rate"].cast(float, strict=False).to_numpy(),
+                None if hours is None else hours.cast(float, strict=False).to_numpy(),
             )
         except DataError as error:
             raise DataError(f"{file.name}: {error}") from error

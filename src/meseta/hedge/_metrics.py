@@ -107,7 +107,9 @@ def _drawdown(equity: FloatArray, capital: float) -> float:
 
 def _growth(ratio: float, years: float) -> float:
     """Return the growth a year; a span of minutes cannot overflow it."""
-    return math.exp(min(math.log(ratio) / years, 700.0)) - 1.0 if ratio > 0 and years else -1.0
+    if not years:
+        return math.nan
+    return math.exp(min(math.log(ratio) / years, 700.0)) - 1.0 if ratio > 0 else -1.0
 
 
 def _of_lots(lots: npt.NDArray[Any]) -> tuple[int, float, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from meseta.errors import ArgumentError
 from meseta.hedge._metrics import figures, midnights
 from meseta.hedge._parameters import GridParameters
 from meseta.hedge._simulate import check_settings, check_span, check_step
@@ -121,7 +122,10 @@ class HedgeEvaluator:
         """
         first, last = self.problem.span
         stop = last if stop is None else stop
-        check_span(self.problem.market, (first, stop))
+        if not first < stop <= last:
+            raise ArgumentError(
+                f"`stop` must lie in the span, from {first + 1} to {last}; got {stop!r}"
+            )
         result = self._run(params, stop, curves=False)
         return figures(result, self.problem.settings, *self._calendar(stop))
 

@@ -79,11 +79,17 @@ def prepare(market: HedgeMarket, settings: GridSettings) -> Series:
     cost, tenths = _guard(market, settings.funding_window_minutes)
     capped = settings.participation is not None and bars.volume is not None
     rows, rates, marks = market.settlements
-    return Series(
-        bars.open, bars.high, bars.low, bars.close,
-        bars.volume if capped and bars.volume is not None else np.empty(0),
-        cost, tenths, rows, rates, marks,
-    )  # fmt: skip
+    volume = bars.volume if capped and bars.volume is not None else np.empty(0)
+    prices = (bars.open, bars.high, bars.low, bars.close)
+    arrays = (*prices, volume, cost, tenths, rows, rates, marks)
+    return Series(*(_read_only(array) for array in arrays))
+
+
+def _read_only(array: Any) -> Any:
+    """Return a view of an array: the kernel is compiled for one kind of arrays alone."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
 
 
 def _guard(market: HedgeMarket, window: int) -> tuple[FloatArray, Any]:
