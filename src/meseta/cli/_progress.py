@@ -31,6 +31,7 @@ _STAGES = {
     "score": "Scoring",
     "plateaus": "Finding plateaus",
     "finalists": "Running the finalists",
+    "confirm": "Confirming by events",
     "report": "Writing the report",
     "comparison": "Comparing the variants",
 }

@@ -1,5 +1,6 @@
 """The whole way: bars, windows, search, scoring, finalists, exports, report."""
 
+from meseta.pipeline._confirm import ConfirmPlan, ConfirmResult, confirm_study, plan_confirm
 from meseta.pipeline._job import RunResult
 from meseta.pipeline._optimize import OptimizeResult, optimize
 from meseta.pipeline._optimize_export import enter_results, write_trials_csv
@@ -27,6 +28,8 @@ from meseta.pipeline._walkforward import (
 )
 
 __all__ = [
+    "ConfirmPlan",
+    "ConfirmResult",
     "Member",
     "OpenedStudy",
     "OptimizePlan",
@@ -41,6 +44,7 @@ __all__ = [
     "Sample",
     "WalkForwardPlan",
     "WalkForwardResult",
+    "confirm_study",
     "enter_results",
     "funnel_of",
     "is_project",
@@ -48,6 +52,7 @@ __all__ = [
     "open_study",
     "optimize",
     "plan",
+    "plan_confirm",
     "plan_optimize",
     "plan_project",
     "plan_walkforward",
