@@ -280,3 +280,5 @@ def show_importance(console: Console, importance: dict[str, float]) -> None:
     most = list(importance.items())[:_MOST_IMPORTANT]
     rows = [(name, share(value)) for name, value in most]
     table(console, "Importance (PED-ANOVA)", ("parameter", "share"), rows)
+    if not rows:
+        console.print("Importance: it takes ten trials with different scores.\n")
