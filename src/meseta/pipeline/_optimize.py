@@ -162,9 +162,14 @@ class _Work:
         write_instruments(self.folder, self.plan.instruments)
         self.folder.write_manifest(self.manifest)
         clear_outcome(self.folder)
-        result = self.search()
-        null = null_markets(self.plan, self.folder, self.tell) if self.plan.config.null else None
-        windows = self.walk()
+        try:
+            result = self.search()
+            null = null_markets(self.plan, self.folder, self.tell)
+            windows = self.walk()
+        except KeyboardInterrupt:
+            self.manifest["status"] = "interrupted"
+            self.folder.write_manifest(self.manifest)
+            raise
         self.open_vault()
         outcome = outcome_of(self.plan, result, null, windows)
         self.manifest["timings"] = {
@@ -191,8 +196,6 @@ class _Work:
         self.manifest["warnings"] += list(result.notes)
         self.folder.write_frame("trials.parquet", trials_frame(result.trials, plan.space))
         if result.interrupted:
-            self.manifest["status"] = "interrupted"
-            self.folder.write_manifest(self.manifest)
             raise KeyboardInterrupt
         return result
 
