@@ -142,6 +142,20 @@ class TestOptimize:
         assert more.code == 0
         assert "Trials  7" in more.out
 
+    def test_a_symbol_brings_what_is_stored_of_it(self, meseta, bars, tmp_path):
+        for path, more in (
+            (bars, ("--interval", "5m", "--timezone", "UTC", "--stamp", "open")),
+            (bars.with_name("btc_funding.csv"), ("--kind", "funding")),
+        ):
+            assert meseta("data", "import", path, "--symbol", "BTC", *more).code == 0
+        told = meseta(
+            "optimize", "--symbol", "BTC", "--interval", "5m", "--start", "2025-03-04",
+            "-n", 4, "--timeout", 0, "--workers", 1, "--no-report", "--name", "stored",
+        )  # fmt: skip
+        assert "BTC, 3,744 bars of 5m, 2025-03-04 to 2025-03-16 23:55 (UTC)" in told.out
+        assert "the funding guard knows the last settled rate" in told.out
+        assert (tmp_path / "runs" / "stored" / "funding.parquet").is_file()
+
     def test_ctrl_c_keeps_what_was_finished(self, start, easy, tmp_path):
         process = start(
             "optimize", "--config", easy, "-n", 150, "--name", "long",

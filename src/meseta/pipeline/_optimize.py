@@ -16,7 +16,7 @@ from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
 from meseta.pipeline._optimize_best import best_text
-from meseta.pipeline._optimize_files import WINDOWS, clear, write_instruments
+from meseta.pipeline._optimize_files import WINDOWS, clear, clear_outcome, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
 from meseta.pipeline._optimize_tables import trials_frame
@@ -161,9 +161,15 @@ class _Work:
         # A folder with a manifest is a study that can be continued, so its data come first.
         write_instruments(self.folder, self.plan.instruments)
         self.folder.write_manifest(self.manifest)
-        result = self.search()
-        null = null_markets(self.plan, self.folder, self.tell) if self.plan.config.null else None
-        windows = self.walk()
+        clear_outcome(self.folder)
+        try:
+            result = self.search()
+            null = null_markets(self.plan, self.folder, self.tell)
+            windows = self.walk()
+        except KeyboardInterrupt:
+            self.manifest["status"] = "interrupted"
+            self.folder.write_manifest(self.manifest)
+            raise
         self.open_vault()
         outcome = outcome_of(self.plan, result, null, windows)
         self.manifest["timings"] = {
@@ -190,8 +196,6 @@ class _Work:
         self.manifest["warnings"] += list(result.notes)
         self.folder.write_frame("trials.parquet", trials_frame(result.trials, plan.space))
         if result.interrupted:
-            self.manifest["status"] = "interrupted"
-            self.folder.write_manifest(self.manifest)
             raise KeyboardInterrupt
         return result
 
@@ -271,8 +275,6 @@ class _Work:
 
     def write_best(self, result: StudyResult, summary: dict[str, Any]) -> Path | None:
         """Write the strategy file of the best, or of the nearest miss where that is wanted."""
-        for stale in self.folder.path.glob("*_best*.yaml"):
-            stale.unlink()
         missed = self.plan.config.best_infeasible and summary["nearest"][:1]
         chosen = summary["best"] or (missed[0] if missed else None)
         if chosen is None:

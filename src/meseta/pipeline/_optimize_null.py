@@ -23,14 +23,18 @@ __all__ = ["null_markets", "null_summary"]
 _FILE = "null.parquet"
 
 
-def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.DataFrame:
-    """Make the study again on shuffled markets, one row each; those that are kept count.
+def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.DataFrame | None:
+    """Make the study again on shuffled markets, one row each; None where none are wanted.
+
+    Markets that an earlier run has finished are not searched again.
 
     Raises
     ------
     KeyboardInterrupt
         What was finished is kept.
     """
+    if not plan.config.null:
+        return None
     rows = _kept(plan, folder)
     for seed in range(len(rows) + 1, plan.config.null + 1):
         tell(Progress("null", seed - 1, plan.config.null))
@@ -47,6 +51,7 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
             raise KeyboardInterrupt
         rows.append(_row(seed, result.trials))
         folder.write_frame(_FILE, _frame(rows))
+    folder.write_frame(_FILE, _frame(rows))
     tell(Progress("null", plan.config.null, plan.config.null))
     return _frame(rows)
 
