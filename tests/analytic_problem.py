@@ -29,7 +29,7 @@ SPACE = Space(
 
 @dataclass(frozen=True)
 class Hill:
-    """A hill at x 0.7, y 0.3; trouble happens where its rule says, see `_Walk`."""
+    """A hill at x 0.7, y 0.3, and a kind of trouble that happens somewhere on it."""
 
     trouble: str = ""
     marks: str = ""
@@ -57,6 +57,8 @@ class Hill:
             raise ValueError("there is nothing to trade")
         if self.trouble == "dies early":
             os._exit(9)
+        if self.trouble == "bad ends":
+            assert os.environ["NUMBA_NUM_THREADS"] == "1"
         return _Walk(self)
 
 
@@ -72,7 +74,8 @@ class _Walk:
         share = ((last if stop is None else stop) - first) / (last - first)
         away = (params["x"] - 0.7) ** 2 + (params["y"] - 0.3) ** 2 + (params["m"] - 4) ** 2 / 200
         good = self.problem.height * (1.2 - 3 * away - 0.02 * (params["c"] == 25.0))
-        trades = int(200 * share * params["y"])
+        rare = self.problem.trouble == "rare" and params["x"] < 0.5
+        trades = 3 if rare else int(200 * share * params["y"])
         some = trades > 0
         return Metrics(
             sharpe=2.5 * good,
@@ -90,26 +93,32 @@ class _Walk:
 
     def _trouble(self, params):
         kind = self.problem.trouble
-        bad = params["x"] > 0.5
-        if kind == "raises" and bad:
+        if kind == "raises" and params["x"] > 0.8:
             raise ValueError("x is too large")
-        if kind in {"dies", "dies once", "sleeps", "sleeps once"} and bad:
-            self._bad_end(kind, params)
-        if kind == "slow":
-            time.sleep(0.05)
+        if kind == "bad ends" and params["y"] in BAD_ENDS:
+            self._bad_end(BAD_ENDS[params["y"]])
         if kind == "waits":
-            (Path(self.problem.marks) / f"{params['x']!r}").touch()
-            time.sleep(0.3)
+            self._mark(f"{params['x']!r}")
+            time.sleep(0.15)
 
-    def _bad_end(self, kind, params):
-        mark = Path(self.problem.marks) / f"{params['x']!r}"
-        before = mark.read_text() if mark.exists() else ""
-        mark.write_text(before + "+")
-        if kind.endswith("once") and before:
+    def _bad_end(self, how):
+        again = self._mark(how)
+        if how.endswith("once") and again:
             return
-        if kind.startswith("dies"):
+        if how.startswith("dies"):
             os._exit(7)
         time.sleep(60)
+
+    def _mark(self, name):
+        """Leave a sign of this back-test; tell whether there was one."""
+        mark = Path(self.problem.marks) / name
+        before = mark.read_text() if mark.exists() else ""
+        mark.write_text(before + "+")
+        return bool(before)
+
+
+# What happens in a worker, by y.
+BAD_ENDS = {0.1: "dies", 0.2: "dies once", 0.3: "sleeps", 0.4: "sleeps once"}
 
 
 def content(trials):

@@ -74,6 +74,7 @@ def test_a_fixed_value_is_no_share_any_more() -> None:
         ({"factor": {"low": 0, "high": 1, "log": True}}, "positive low"),
         ({"factor": {"low": 0.1, "high": 1, "log": "yes"}}, "log must be true or false"),
         ({"factor": {"low": 0.1, "high": 1, "step": "x"}}, "step must be a number"),
+        ({"method": {"low": 0, "high": 3, "step": 1}}, "have no order"),
         ({"factor": []}, "list each of its values once"),
         ({"factor": [0.5, 0.5]}, "list each of its values once"),
         ({"ema_slow": [30, 40]}, "`ema_slow` depends on ema_fast; give it {low, high}"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from markets import daily
+from small_markets import daily
 
 from meseta.bayes import Metrics
 from meseta.errors import ArgumentError

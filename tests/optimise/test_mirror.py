@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markets import daily
+from small_markets import daily
 
 from meseta.bars import Bars, pair
 from meseta.optimise import mirrored

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from markets import daily, hourly
+from small_markets import daily, hourly
 
 from meseta.account import Account, Contract
 from meseta.bars import session_days

@@ -80,6 +80,8 @@ class StudyRecipe:
     importance: bool = True
     grid: bool = True
     """Whether the strategy has lots, fees and funding of its own."""
+    few: bool = False
+    """Search three parameters instead of seventeen."""
     multi: bool = False
     further: bool = False
     """Whether a second instrument was searched together with the first."""
@@ -94,7 +96,7 @@ class StudyRecipe:
 
     @property
     def space(self) -> tuple[tuple[str, str, float, float, str, str], ...]:
-        return HEDGE if self.grid else XBAR
+        return HEDGE if self.grid and not self.few else XBAR
 
 
 @dataclass(frozen=True)

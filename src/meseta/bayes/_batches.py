@@ -40,13 +40,14 @@ class Judge:
         metrics = outcome.metrics
         if metrics is None:
             return self._ended(draw, outcome, segments, "failed")
+        fixed_score = self.objective.score(metrics)
         return replace(
             self._ended(draw, outcome, segments, "complete"),
             metrics=metrics,
             score=self.objective.score(metrics, self.bounds),
-            fixed_score=self.objective.score(metrics),
+            fixed_score=fixed_score,
             violation=self.constraints.violation(metrics),
-            feasible=self.constraints.feasible(metrics),
+            feasible=fixed_score is not None and self.constraints.feasible(metrics),
             violated=self.constraints.violated(metrics),
         )
 

@@ -92,7 +92,7 @@ class Constraints:
         """
         return tuple(
             _bounded(
-                _lack(getattr(metrics, figure), getattr(self, name), more) / _unit(self, name)
+                _lack(getattr(metrics, figure), getattr(self, name), more=more) / _unit(self, name)
             )
             for name, figure, more, _ in _RULES
         )
@@ -120,7 +120,7 @@ class Constraints:
         if self.unusable(metrics):
             return UNUSABLE
         lacks = (
-            max(0.0, _lack(getattr(metrics, figure), getattr(self, name), more)) * weight
+            max(0.0, _lack(getattr(metrics, figure), getattr(self, name), more=more)) * weight
             for name, figure, more, weight in _RULES
         )
         return float(min(sum(lacks), UNUSABLE))
@@ -146,7 +146,7 @@ class Constraints:
         return metrics.liquidated or any(math.isnan(each) for each in figures)
 
 
-def _lack(value: float, threshold: float, more: bool) -> float:  # noqa: FBT001
+def _lack(value: float, threshold: float, *, more: bool) -> float:
     if math.isnan(value):
         return abs(threshold) or 1.0
     return threshold - value if more else value - threshold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,19 +29,24 @@ __all__ = [
 
 # Where Optuna's genetic sampler keeps the generation of a trial.
 GENERATION = "NSGAIISampler:generation"
+_VERBOSITY = threading.RLock()
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna from telling of studies that it makes; what the user has set comes back."""
+    """Keep Optuna from telling of studies that it makes; what the user has set comes back.
+
+    One thread at a time, or one would put back what another has set.
+    """
     from optuna import logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
+    with _VERBOSITY:
+        before = logging.get_verbosity()
+        logging.set_verbosity(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.set_verbosity(before)
 
 
 def finish_of(trial: Trial, values: Sequence[float] | None) -> optuna.trial.TrialState:

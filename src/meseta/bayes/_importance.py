@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from meseta.bayes._frozen import frozen_of, quiet
@@ -24,7 +25,8 @@ def importance(trials: Iterable[Trial], space: Space) -> dict[str, float]:
     Parameters
     ----------
     trials
-        Of one study; those with a score count, feasible or not.
+        Of one study; those with a score count, feasible or not, within the objective's own
+        bounds, where fewer are cut off and equal.
     space
         Of that study.
 
@@ -41,16 +43,16 @@ def importance(trials: Iterable[Trial], space: Space) -> dict[str, float]:
     """
     import optuna
 
-    scored = [trial for trial in trials if trial.score is not None]
-    if len(scored) < _LEAST or len({trial.score for trial in scored}) == 1:
+    scored = [(trial, trial.fixed_score) for trial in trials if trial.fixed_score is not None]
+    if len(scored) < _LEAST or len({score for _, score in scored}) == 1:
         return {}
-    with quiet():
-        study = optuna.create_study(direction="maximize")
     distributions = space.distributions()
-    study.add_trials(
-        frozen_of(trial, distributions, (float(trial.score or 0.0),), {}) for trial in scored
-    )
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_BEST)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    with quiet(), warnings.catch_warnings():
+        # Optuna warns where so many are equal that the best tenth is all of them.
+        warnings.simplefilter("ignore", UserWarning)
+        study = optuna.create_study(direction="maximize")
+        study.add_trials(frozen_of(each, distributions, (score,), {}) for each, score in scored)
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_BEST)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     named = {space.sets[name]: float(value) for name, value in found.items()}
     return dict(sorted(named.items(), key=lambda each: -each[1]))

@@ -70,9 +70,7 @@ class Results:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._link = opened(path, PATIENCE)
-            with _said(path):
-                self._link.executescript("PRAGMA journal_mode = WAL;" + _TABLES)
+            self._link = opened(path, PATIENCE, "PRAGMA journal_mode = WAL;" + _TABLES)
         except DamagedError as error:
             aside = set_aside(path)
             raise RunError(
@@ -238,19 +236,25 @@ def _said(path: Path) -> Iterator[None]:
         raise DamagedError(f"the store {path} is damaged: {error}") from error
 
 
-def opened(path: Path, patience: float) -> sqlite3.Connection:
-    with _said(path):
+def opened(path: Path, patience: float, script: str = "") -> sqlite3.Connection:
+    """Return a connection to a sound file, made when missing, after a script has run.
+
+    Raises
+    ------
+    DamagedError
+        The file is no database, or a broken one.
+    RunError
+        It is locked for longer than `patience` seconds, or cannot be opened.
+    """
+    with _said(path), contextlib.ExitStack() as held:
         path.parent.mkdir(parents=True, exist_ok=True)
-        link = sqlite3.connect(path, timeout=patience)
-        try:
-            found = link.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.Error:
-            link.close()
-            raise
-    if found != "ok":
-        link.close()
-        raise DamagedError(f"the store {path} is damaged: {found}")
-    return link
+        link = held.enter_context(contextlib.closing(sqlite3.connect(path, timeout=patience)))
+        found = link.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DamagedError(f"the store {path} is damaged: {found}")
+        link.executescript(script)
+        held.pop_all()
+        return link
 
 
 @contextlib.contextmanager

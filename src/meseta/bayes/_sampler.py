@@ -191,6 +191,7 @@ def _sampler(options: StudyOptions, number: int) -> Any:
         return optuna.samplers.RandomSampler(seed)
     if options.sampler == "nsga2":
         return optuna.samplers.NSGAIISampler(population_size=options.population, seed=seed)
+    # The liar keeps the draws of a batch apart, which know nothing of each other's results.
     return optuna.samplers.TPESampler(
-        n_startup_trials=options.startup_trials, multivariate=True, seed=seed
+        n_startup_trials=options.startup_trials, multivariate=True, constant_liar=True, seed=seed
     )

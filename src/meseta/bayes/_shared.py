@@ -60,12 +60,22 @@ def open_shared(
     held.callback(server.close)
     with server.reached(), server.alone():
         study = server.study(setup, resume=resume)
-    results = None
-    if folder is not None:
-        held.enter_context(writing(folder))
-        results = Results(folder / RESULTS)
-        held.callback(results.close)
-    return SharedBook(setup, Ledger(setup, results), server, study)
+    results = None if folder is None else _results(setup, folder, held)
+    book = SharedBook(setup, Ledger(setup, results), server, study)
+    with server.reached():
+        book.read()
+    return book
+
+
+def _results(setup: Setup, folder: Path, held: ExitStack) -> Results:
+    """Return this process's own results store, which is filled from the server."""
+    held.enter_context(writing(folder))
+    results = Results(folder / RESULTS)
+    held.callback(results.close)
+    record = results.study(setup.name)
+    if record is not None:
+        setup.identity.require_same(record.identity, setup.name)
+    return results
 
 
 class SharedBook:
@@ -93,22 +103,15 @@ class SharedBook:
         """Return what is to be run next; wait for others; nothing when the study is complete."""
         while not stop.wanted:
             with self._server.reached(), self._server.alone():
-                frozen = self._known()
+                frozen = self.read()
                 draws = self._orphans(frozen) or self._new(frozen)
             if draws or len(self.ledger.trials) >= self._setup.options.trials:
                 return draws
             time.sleep(_PAUSE)
         return []
 
-    def finish(self, made: Sequence[Trial]) -> None:
-        """Take the trials of a turn, all or some of them."""
-        with self._server.reached():
-            for trial in made:
-                self._enter(self._server.trial(trial.number), self._frozen(trial))
-        self.ledger.enter(made)
-
-    def _known(self) -> list[optuna.trial.FrozenTrial]:
-        """Read the server; enter what others have finished."""
+    def read(self) -> list[optuna.trial.FrozenTrial]:
+        """Enter what others have finished; return what runs."""
         trials = self._study.get_trials(deepcopy=False)
         self._drawn = len(trials)
         new = [
@@ -118,6 +121,13 @@ class SharedBook:
         ]
         self.ledger.enter(new)
         return [trial for trial in trials if not trial.state.is_finished()]
+
+    def finish(self, made: Sequence[Trial]) -> None:
+        """Take the trials of a turn, all or some of them."""
+        with self._server.reached():
+            for trial in made:
+                self._enter(self._server.trial(trial.number), self._frozen(trial))
+        self.ledger.enter(made)
 
     def _orphans(self, running: Sequence[optuna.trial.FrozenTrial]) -> list[Draw]:
         """Take over trials, a batch at most, whose process is gone."""
@@ -187,7 +197,10 @@ class _Server:
         self._turn = int.from_bytes(digest[:8], signed=True)
         self._study = int.from_bytes(digest[8:12], signed=True)
         with self.reached():
-            self._link = psycopg.connect(url, autocommit=True, connect_timeout=10)
+            # Idle during a long back-test, it must stay for the lock that it holds.
+            self._link = psycopg.connect(
+                url, autocommit=True, connect_timeout=10, keepalives_idle=30
+            )
             self._ask("SELECT pg_advisory_lock(%s, %s)", self._study, self.owner)
         self._url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         self._storage: optuna.storages.RDBStorage | None = None
@@ -198,7 +211,12 @@ class _Server:
         if self._storage is None:
             from optuna.storages import RDBStorage
 
-            self._storage = RDBStorage(self._url, engine_kwargs={"pool_pre_ping": True})
+            try:
+                self._storage = RDBStorage(self._url, engine_kwargs={"pool_pre_ping": True})
+            except RuntimeError as error:
+                raise RunError(
+                    f"the storage {self._where} was made by another version of Optuna: {error}"
+                ) from error
         return self._storage
 
     def study(self, setup: Setup, *, resume: bool) -> optuna.Study:

@@ -181,9 +181,13 @@ def _ranged(name: str, entry: Mapping[str, Any], limits: Limits) -> Dimension:
         raise ArgumentError(f"`{name}`: log must be true or false, got {log!r}")
     if step is not None and not _is_number(step):
         raise ArgumentError(f"`{name}`: step must be a number, got {step!r}")
-    made = Dimension(name, low, high, step, log=log, integer=limits.integer)
     if limits.ordered:
-        return made
+        return Dimension(name, low, high, step, log=log, integer=limits.integer)
+    if step is not None or log or low > high:
+        raise ArgumentError(
+            f"`{name}` names methods, which have no order: give a list, or low and high alone, "
+            f"got {dict(entry)!r}"
+        )
     return Dimension.of_choices(name, range(int(low), int(high) + 1), ordered=False)
 
 

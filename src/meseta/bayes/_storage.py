@@ -189,19 +189,25 @@ class Mirror:
         if self._storage is None and self._sound() and self._free():
             from optuna.storages import RDBStorage
 
-            timeout = {"connect_args": {"timeout": _PATIENCE}}
-            self._storage = RDBStorage(f"sqlite:///{self._path}", engine_kwargs=timeout)
+            try:
+                self._storage = RDBStorage("sqlite:///", {"creator": self._link})
+            except RuntimeError as error:
+                # A version of Optuna wrote it that this one does not understand.
+                self._behind = self._why(error)
         return self._storage
+
+    def _link(self) -> sqlite3.Connection:
+        """Connect, whatever characters are in the path: an address would take some for its own."""
+        return sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
 
     def _sound(self) -> bool:
         """Set a damaged file aside, and let readers hold up nobody."""
         try:
-            with contextlib.closing(opened(self._path, _PATIENCE)) as link:
-                link.execute("PRAGMA journal_mode = WAL")
+            opened(self._path, _PATIENCE, "PRAGMA journal_mode = WAL").close()
         except DamagedError as error:
             aside = set_aside(self._path)
             self._aside = (f"{error}; it was set aside as {aside.name} and is written anew",)
-        except (RunError, sqlite3.OperationalError) as error:
+        except RunError as error:
             self._behind = self._why(error)
             return False
         return True

@@ -78,8 +78,9 @@ def run_study(
     Returns
     -------
     StudyResult
-        With `interrupted` where Ctrl-C ended the study: running back-tests had ten seconds more,
-        what they gave is kept, and `resume` goes on. The second Ctrl-C ends it at once.
+        With `interrupted` where Ctrl-C ended the study: what ran in workers had ten seconds more
+        (a back-test in this process ends by itself), what it gave is kept, and `resume` goes on.
+        A second Ctrl-C ends it at once, and loses the batch.
 
     Raises
     ------
@@ -150,6 +151,8 @@ class _Run:
         self._runner: Runner | None = None
         self._began = time.monotonic()
         self._tally = _Tally(book.ledger.ordered())
+        self._epoch = book.ledger.epoch
+        self._new = 0
 
     def go(self) -> StudyResult:
         """Run the study to its end, or to Ctrl-C."""
@@ -158,7 +161,7 @@ class _Run:
         try:
             while not self._stop.wanted and (draws := self._book.turn(self._stop)):
                 self._book.finish(self._batch(draws))
-                self._tally.recount(self._book.ledger.ordered())
+                self._count()
         except KeyboardInterrupt:
             killed = True
         finally:
@@ -178,14 +181,22 @@ class _Run:
         segments = Segments(ends, self._book.sampling.prunes)
         return run_segments(draws, self._runner, judge, self._stop, self._add, segments)
 
+    def _count(self) -> None:
+        """Count again where the trials' scores are new, or others have added some."""
+        ledger = self._book.ledger
+        if ledger.epoch != self._epoch or len(ledger.trials) != self._tally.done:
+            self._epoch = ledger.epoch
+            self._tally.recount(ledger.ordered())
+
     def _add(self, trial: Trial) -> None:
+        self._new += 1
         self._tally.add(trial)
         self._tell()
 
     def _tell(self) -> None:
         if self._listener is not None:
             total, elapsed = self._setup.options.trials, time.monotonic() - self._began
-            self._listener(self._tally.progress(total, elapsed))
+            self._listener(self._tally.progress(total, self._new, elapsed))
 
     def _result(self, *, interrupted: bool) -> StudyResult:
         ledger = self._book.ledger
@@ -207,19 +218,18 @@ class _Run:
 class _Tally:
     """Counts of a study's trials."""
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._old = len(trials)
+    def __init__(self, trials: Iterable[Trial]) -> None:
         self.recount(trials)
 
     def recount(self, trials: Iterable[Trial]) -> None:
-        """Count again: an epoch may have changed which trial is best."""
-        self._done = self._feasible = self._pruned = self._failed = 0
+        """Forget all counts and make them of these."""
+        self.done = self._feasible = self._pruned = self._failed = 0
         self._best: Trial | None = None
         for trial in trials:
             self.add(trial)
 
     def add(self, trial: Trial) -> None:
-        self._done += 1
+        self.done += 1
         self._feasible += trial.feasible
         self._pruned += trial.state == "pruned"
         self._failed += trial.state == "failed"
@@ -227,11 +237,11 @@ class _Tally:
         scored = [each for each in rivals if each.score is not None]
         self._best = max(scored, key=order_of, default=self._best)
 
-    def progress(self, total: int, elapsed: float) -> StudyProgress:
+    def progress(self, total: int, new: int, elapsed: float) -> StudyProgress:
         return StudyProgress(
-            done=self._done,
+            done=self.done,
             total=total,
-            new=self._done - self._old,
+            new=new,
             feasible=self._feasible,
             pruned=self._pruned,
             failed=self._failed,

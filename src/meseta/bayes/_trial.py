@@ -43,7 +43,7 @@ class Trial:
     violation
         See `Constraints.violation`; None unless complete.
     feasible, violated
-        See `Constraints`; a trial that is not complete is not feasible.
+        See `Constraints`; a trial without a score is not feasible.
     segment_scores
         Score of the span up to the end of each segment, between the objective's own bounds;
         None where there was none. Empty without a pruner.

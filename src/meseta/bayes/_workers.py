@@ -229,8 +229,8 @@ class Pool:
             raise RunError(
                 "worker processes end before their first back-test (exit code "
                 f"{worker.exitcode}); a script that runs a study must do so under "
-                "`if __name__ == '__main__':`, and "
-                "each worker needs memory for the problem: use fewer workers"
+                "`if __name__ == '__main__':`, and each worker needs memory for the problem: use "
+                "fewer workers"
             )
         self._fill(tasks)
 

@@ -20,7 +20,7 @@ _LARGE = (
 )
 _KINDS = (
     "Separable strategies are searched in tables (`meseta run`); a kernel is a function that is "
-    "called at every close."
+    "called at every close. `meseta optimize` takes all of them, and hedge_grid besides."
 )
 
 

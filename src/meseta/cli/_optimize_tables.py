@@ -60,7 +60,8 @@ def show_plan(console: Console, plan: OptimizePlan) -> None:
     if config.null:
         pairs.append(("Null", f"the same on {config.null} markets without structure"))
     if plan.windows is not None:
-        pairs.append(("Windows", f"a study in each of {len(plan.windows.windows)}"))
+        many = len(plan.windows.windows)
+        pairs.append(("Windows", f"a study in each of {many}, with transfer and without"))
     facts(console, pairs)
     console.print()
     for assumed in plan.assumptions:
@@ -280,3 +281,5 @@ def show_importance(console: Console, importance: dict[str, float]) -> None:
     most = list(importance.items())[:_MOST_IMPORTANT]
     rows = [(name, share(value)) for name, value in most]
     table(console, "Importance (PED-ANOVA)", ("parameter", "share"), rows)
+    if not rows:
+        console.print("Importance: it takes ten trials with different scores.\n")

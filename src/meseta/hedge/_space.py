@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,10 +254,15 @@ def hedge_space(
     *,
     price: float,
     settings: GridSettings,
+    low_price: float | None = None,
     has_funding: bool = True,
     warnings: list[str] | None = None,
 ) -> Space:
     """Return the grid's search space.
+
+    The presets' base quantities were published for prices around 100,000. Where an order of the
+    smallest is worth less than the venue takes, their range begins with one that is not, and ends
+    with four times as much, if that is more than the preset's end. Ranges of one's own stay.
 
     Parameters
     ----------
@@ -270,6 +276,8 @@ def hedge_space(
         it is worth more than the settings' inventory.
     settings
         What is not searched.
+    low_price
+        Lowest price of the span, at which orders must be worth enough; None takes `price`.
     has_funding
         False where the market has none; its guard's parameter would be noise to a sampler.
     warnings
@@ -284,8 +292,9 @@ def hedge_space(
     name, preset, own = _entries(source)
     entries = {**preset, **_with_fraction(own, said)}
     ladder = (price, settings.tick, settings.max_inventory_quote)
-    smallest, _ = _ends(entries["base_qty"])
+    entries |= _with_orders(entries, own, _Ladder(*ladder), low_price or price, settings, said)
     _require_notional(price, entries, settings)
+    smallest, _ = _ends(entries["base_qty"])
     inert = _inert(settings, has_funding=has_funding)
     said += [f"`{each}` is not searched: {inert[each]}" for each in inert if each in own]
     entries |= {each: BASELINE[each] for each in inert if not _is_number(entries[each])}
@@ -354,6 +363,38 @@ def _about(inert: Mapping[str, str]) -> dict[str, About]:
         name: about._replace(meaning=f"{about.meaning}; {inert[name]}") if name in inert else about
         for name, about in _ABOUT.items()
     }
+
+
+def _with_orders(
+    entries: _Entries,
+    own: _Entries,
+    ladder: _Ladder,
+    price: float,
+    settings: GridSettings,
+    said: list[str],
+) -> _Entries:
+    """Return base quantities that make orders of first rungs; say where one's own do not."""
+    entry = entries["base_qty"]
+    least = _least(entries, ladder, price, settings)
+    low, high = _ends(entry)
+    if least <= low:
+        return {}
+    why = f"at a price of {price:g} the venue takes no order below {least:g}"
+    if "base_qty" in own:
+        said.append(f"`base_qty` from {low:g} leaves out first rungs: {why}")
+        return {}
+    high = max(high, 4 * least)
+    said.append(f"`base_qty` is searched from {least:g} to {high:g}: {why}")
+    return {"base_qty": {**entry, "low": least, "high": high}}
+
+
+def _least(entries: _Entries, ladder: _Ladder, price: float, settings: GridSettings) -> float:
+    """Return the smallest quantity that is an order, or what the largest ladder has room for."""
+    largest = {name: _ends(entries[name])[1] for name in _LEVELS}
+    room = ladder.max_inventory / ladder.worth(largest, _ends(entries["qty_scale"])[0])
+    wanted = max(settings.min_quantity, settings.min_notional / price)
+    lots = min(math.ceil(wanted / settings.lot - 1e-9), math.floor(room / settings.lot))
+    return float(f"{lots * settings.lot:.12g}")
 
 
 def _require_notional(price: float, entries: _Entries, settings: GridSettings) -> None:

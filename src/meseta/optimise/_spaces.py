@@ -13,6 +13,7 @@ import numpy as np
 
 from meseta.bayes import About, Dimension, Limits, Space, load_space
 from meseta.bayes._space_file import read_entries
+from meseta.errors import ArgumentError
 from meseta.strategies import grid_names, load_grid
 from meseta.strategies._constraints import components, read_constraints
 
@@ -164,6 +165,11 @@ def space_of(strategy: Strategy, source: str | Path | Mapping[str, Any]) -> Spac
                 each.name: Limits(each.low, each.high, each.whole, each.kind != "choice")
                 for each in strategy.parameters
             }
+            if "constraints" in entries:
+                raise ArgumentError(
+                    "`constraints` tie the values of a grid, and this is a space of ranges; list "
+                    "the parameters' values, or give {min, max, step} instead of {low, high}"
+                )
             return load_space(source, limits, about=_about(strategy))
     return space_of_grid(load_grid(source, strategy.parameters), strategy)
 

@@ -165,13 +165,13 @@ class WindowStudies:
     def said(self) -> str:
         """Return in a sentence what the transfer changed; empty without comparison."""
         changed = self.summary()["changed"]
-        if changed is None:
+        if changed is None or not changed["windows"]:
             return ""
         gain = changed["final_equity"]
         return (
-            f"with the last window's best as first trial, {changed['better']} of "
-            f"{changed['windows']} windows found a better in-sample score, {changed['worse']} a "
-            f"worse one, and the account ended {abs(gain):,.2f} "
+            f"with the last window's best as first trial, the best in-sample score was higher in "
+            f"{changed['better']} of {changed['windows']} windows, lower in {changed['worse']} "
+            f"({changed['score']:+.3f} on average), and the account ended {abs(gain):,.2f} "
             f"{'higher' if gain >= 0 else 'lower'} than without"
         )
 

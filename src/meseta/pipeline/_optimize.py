@@ -16,7 +16,7 @@ from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
 from meseta.pipeline._optimize_best import best_text
-from meseta.pipeline._optimize_files import WINDOWS, clear, write_instruments
+from meseta.pipeline._optimize_files import WINDOWS, clear, clear_outcome, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
 from meseta.pipeline._optimize_tables import trials_frame
@@ -161,6 +161,7 @@ class _Work:
         # A folder with a manifest is a study that can be continued, so its data come first.
         write_instruments(self.folder, self.plan.instruments)
         self.folder.write_manifest(self.manifest)
+        clear_outcome(self.folder)
         result = self.search()
         null = null_markets(self.plan, self.folder, self.tell) if self.plan.config.null else None
         windows = self.walk()
@@ -271,8 +272,6 @@ class _Work:
 
     def write_best(self, result: StudyResult, summary: dict[str, Any]) -> Path | None:
         """Write the strategy file of the best, or of the nearest miss where that is wanted."""
-        for stale in self.folder.path.glob("*_best*.yaml"):
-            stale.unlink()
         missed = self.plan.config.best_infeasible and summary["nearest"][:1]
         chosen = summary["best"] or (missed[0] if missed else None)
         if chosen is None:

@@ -102,7 +102,7 @@ def _of_symbol(
         notes: tuple[str, ...] = ()
     else:
         funding, notes = _stored_funding(config, progress)
-    mark = load(config.mark[0]) if config.mark else _stored_mark(config)
+    mark = load(config.mark[0]) if config.mark else _stored_mark(config, bars)
     return Instrument(bars=bars, funding=funding, mark=mark, notes=notes)
 
 
@@ -182,21 +182,26 @@ def _fetched(
     return tuple(each.message for each in found.warnings)
 
 
-def _stored_mark(config: OptimizeConfig) -> Bars | None:
+def _stored_mark(config: OptimizeConfig, bars: Bars) -> Bars | None:
+    """Return the mark prices that are stored of a symbol, where they are of the bars' dates."""
     store = Store(config.store)
     key = _stored_key(config, store, "mark")
     meta = None if key is None else store.read(key)
-    return None if meta is None else to_bars(meta, store.frame(meta))
+    if meta is None:
+        return None
+    mark = to_bars(meta, store.frame(meta))
+    apart = mark.time[-1] < bars.time[0] or bars.time[-1] < mark.time[0]
+    return None if apart else mark
 
 
 def _stored_key(config: OptimizeConfig, store: Store, kind: str) -> SeriesKey | None:
     pick = Pick(
         name=str(config.symbol),
         source=None if config.source == STORE else config.source,
-        interval=None if kind == "funding" else config.interval,
         kind=kind,
     )
-    found = picked(store, pick)
+    every = picked(store, pick)
+    found = [key for key in every if key.size == config.interval] or every
     if len(found) > 1:
         raise ArgumentError(
             f"the {kind} of `symbol` {config.symbol} is stored more than once: {listed(found)}; "

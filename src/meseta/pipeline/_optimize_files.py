@@ -19,25 +19,37 @@ if TYPE_CHECKING:
 
     from meseta.runs import RunFolder
 
-__all__ = ["WINDOWS", "clear", "read_instruments", "write_instruments"]
+__all__ = ["WINDOWS", "clear", "clear_outcome", "read_instruments", "write_instruments"]
 
 # Folder of the windows' finished studies.
 WINDOWS = "windows"
+# What is made of the trials; a study that goes on makes it anew.
+_OUTCOME = (
+    "summary.json", "spans.parquet", "importance.parquet", "equity.parquet", "lots.parquet",
+    "windows.parquet", "windows_curve.parquet", "confirmation*.parquet", "report.html",
+    "*_best.yaml", "*_best_infeasible.yaml",
+)  # fmt: skip
 _OWN = (
-    "manifest.json", "results.db*", "optuna.db*", "summary.json", "trials.parquet",
-    "trials.csv", "spans.parquet", "importance.parquet", "equity.parquet", "lots.parquet",
-    "null.parquet", "windows.parquet", "windows_curve.parquet", "confirmation*.parquet",
-    "report.html", "*_best.yaml", "*_best_infeasible.yaml", "bars*.parquet", "funding*.parquet",
-    "mark*.parquet",
+    "manifest.json", "results.db*", "optuna.db*", "trials.parquet", "trials.csv", "null.parquet",
+    "bars*.parquet", "funding*.parquet", "mark*.parquet", *_OUTCOME,
 )  # fmt: skip
 
 
 def clear(folder: RunFolder) -> None:
     """Remove what an optimisation writes, the manifest first, and nothing else."""
-    for pattern in _OWN:
+    _remove(folder, _OWN)
+    shutil.rmtree(folder.path / WINDOWS, ignore_errors=True)
+
+
+def clear_outcome(folder: RunFolder) -> None:
+    """Remove what was made of the trials, which are about to become more."""
+    _remove(folder, _OUTCOME)
+
+
+def _remove(folder: RunFolder, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
         for path in sorted(folder.path.glob(pattern)):
             path.unlink(missing_ok=True)
-    shutil.rmtree(folder.path / WINDOWS, ignore_errors=True)
 
 
 def _file(folder: RunFolder, what: str, at: int) -> Path:

@@ -74,7 +74,9 @@ def open_study(folder: Path) -> OpenedStudy:
     if manifest.get("kind") != "optimize":
         raise RunError(f"{folder} holds no study; make one with `meseta optimize`")
     # The strategy file may have changed, or be gone: the manifest has what was read of it.
-    config = parse_options(OptimizeConfig, manifest["config"] | {"strategy_config": None})
+    config = parse_options(
+        OptimizeConfig, manifest["config"] | {"strategy_config": None, "storage": None}
+    )
     base = strategy_of(manifest["base"], "of the study") if manifest["base"] else StrategyFile()
     return OpenedStudy(
         folder=folder,

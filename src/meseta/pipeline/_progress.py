@@ -21,12 +21,14 @@ class Progress:
     ----------
     stage
         `fetch`, `search`, `score`, `plateaus`, `finalists` or `report`; at the end of a run with
-        variants `comparison`.
+        variants `comparison`. Of an optimisation `study`, `null` and `windows`.
     done, total
-        Combinations in the search, steps elsewhere; `total` is 0 where nobody knows.
+        Combinations in the search, trials in studies, steps elsewhere; `total` is 0 where nobody
+        knows.
     facts
         What else is known: `survivors`, combinations so far that are valid in enough phases;
-        `what` is being fetched, or waited for.
+        `what` is being fetched, or waited for; of a study's trials `feasible`, `pruned`, `failed`
+        and the `best` score.
     part
         Which of several variants is at work: ``"atr_d_l (2 of 2)"``; empty where there is one.
         The symbol that is fetched.

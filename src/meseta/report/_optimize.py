@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from meseta.report import _optimize_how as how
 from meseta.report import _optimize_sections as sections
+from meseta.report import _optimize_walk as walk
 from meseta.report import _sections as shared
 from meseta.report._figures import Figures
 from meseta.report._format import plain
@@ -61,6 +62,7 @@ def _trials(study: Study, figures: Figures) -> dict[str, Any]:
         "funnel": sections.funnel(study),
         "misses": sections.misses(study),
         "sides": sections.sides(study),
+        "best_sides": sections.best_sides(study),
         "history": sections.history(study, figures),
         "importance": sections.importance(study, figures),
         "slices": sections.slice_views(study, figures),
@@ -75,8 +77,8 @@ def _results(study: Study, figures: Figures) -> dict[str, Any]:
     return {
         "equity": equity_view(study, figures),
         "lots": lots_views(study),
-        "confirmed": how.confirmed(study),
-        "windows": how.windows_view(study, figures),
+        "confirmed": walk.confirmed(study),
+        "windows": walk.windows_view(study, figures),
         "space": how.space_rows(study),
         "terms": how.terms(study),
     }
@@ -96,6 +98,8 @@ def _statements(study: Study) -> dict[str, Any]:
         "strategy": manifest.strategy.name,
         "confirmable": manifest.strategy.kind == how.HEDGE,
         "market_facts": how.market_facts(manifest),
+        "costless": how.costless(manifest),
+        "startup": how.option_of(manifest, "startup_trials"),
         "options": how.option_facts(manifest),
         "rules": how.constraint_facts(manifest),
         "in_sample": span_text(manifest, IN_SAMPLE),

@@ -51,64 +51,48 @@ def history_chart(
     startup
         Trials drawn at random before the sampler learns, shaded.
     """
-    figure = go.Figure(_marks(scored, "number"))
-    figure.add_traces(_running(scored) + _star(scored, "number", best) + _ticks(lost))
-    figure.update_layout(base_layout(330))
+    best_mark = _star(scored, "number", best)
+    traces = [*_marks(scored, "number"), *_running(scored), *best_mark, *_ticks(lost)]
     last = max([*scored["number"].to_list(), *lost["number"].to_list()])
-    air = 0.015 * (last + 1)
-    figure.update_layout(
-        xaxis=_axis("trial") | {"range": [-0.5 - air, last + 0.5 + air], "showgrid": False},
+    ends = {"range": [-0.5 - 0.015 * (last + 1), last + 0.5 + 0.015 * (last + 1)]}
+    return _figure(
+        traces,
+        330,
+        xaxis=_axis("trial") | ends | {"showgrid": False, "anchor": "y2" if len(lost) else "y"},
         yaxis=_axis("score") | {"domain": [_lane_height(lost) + 0.04, 1]},
         shapes=[_startup(min(startup, last + 1))] if startup else [],
+        **({"yaxis2": _lanes(lost)} if len(lost) else {}),
     )
-    if len(lost):
-        figure.update_layout(yaxis2=_lanes(lost), xaxis={"anchor": "y2"})
-    return figure
 
 
 def null_chart(scores: Sequence[float], own: float | None) -> go.Figure:
     """Draw the best score on every null market as a dot, and that on the real one as a line."""
-    figure = go.Figure(
-        go.Scatter(
-            x=list(scores),
-            y=[(7 * i % 5) / 5 for i in range(len(scores))],
-            mode="markers",
-            marker={"size": 9, "color": tone("hold"), "opacity": 0.75},
-            hovertemplate="a shuffled market<br>best score %{x:.3f}<extra></extra>",
-        )
+    dots = go.Scatter(
+        x=list(scores),
+        y=[(7 * i % 5) / 5 for i in range(len(scores))],
+        mode="markers",
+        marker={"size": 9, "color": tone("hold"), "opacity": 0.75},
+        hovertemplate="a shuffled market<br>best score %{x:.3f}<extra></extra>",
     )
     known = [*scores, *([] if own is None else [own])]
     air = 0.08 * max(max(known) - min(known), 0.05)
-    figure.update_layout(base_layout(120))
-    figure.update_layout(
+    return _figure(
+        [dots],
+        120,
         xaxis=_axis("best score") | {"range": [min(known) - air, max(known) + air]},
         yaxis={"visible": False, "range": [-0.3, 1.3], "fixedrange": True},
         margin={"l": 12, "r": 12, "t": 8, "b": 42},
+        shapes=[] if own is None else [_upright(own, "accent", width=3)],
     )
-    if own is not None:
-        figure.add_shape(_upright(own, "accent", width=3))
-    return figure
 
 
 def importance_chart(importance: Mapping[str, float]) -> go.Figure:
     """Draw one bar a parameter, the most important on top; shares are 0 to 1."""
     names = list(importance)
-    figure = go.Figure(
-        go.Bar(
-            orientation="h",
-            x=[100 * importance[name] for name in names],
-            y=[escape(name) for name in names],
-            text=[share(importance[name]) for name in names],
-            textposition="outside",
-            cliponaxis=False,
-            textfont={"size": 11, "color": tone("muted")},
-            marker={"color": tone("in-sample"), "line": {"width": 0}},
-            hovertemplate="%{y}<br>%{text}<extra></extra>",
-        )
-    )
-    figure.update_layout(base_layout(22 * len(names) + 72))
     most = 100 * max(importance.values())
-    figure.update_layout(
+    return _figure(
+        [_bars(importance)],
+        22 * len(names) + 72,
         bargap=0.35,
         margin={"l": 150, "r": 12, "t": 26, "b": 42},
         xaxis=_axis("share of the score’s variation, %") | {"range": [0, max(most, 1.0) * 1.18]},
@@ -120,7 +104,6 @@ def importance_chart(importance: Mapping[str, float]) -> go.Figure:
             "automargin": True,
         },
     )
-    return figure
 
 
 def slice_chart(name: str, scored: pl.DataFrame, best: int | None) -> go.Figure:
@@ -134,15 +117,13 @@ def slice_chart(name: str, scored: pl.DataFrame, best: int | None) -> go.Figure:
         Columns number, score (finite), feasible and the parameter's; at least one row.
     """
     column = f"param_{name}"
-    figure = go.Figure(_marks(scored, column, size=5))
-    figure.add_traces(_star(scored, column, best, size=11))
-    figure.update_layout(base_layout(150))
-    figure.update_layout(
+    return _figure(
+        [*_marks(scored, column, size=5), *_star(scored, column, best, size=11)],
+        150,
         margin={"l": 44, "r": 8, "t": 6, "b": 24},
         xaxis=_axis("") | {"nticks": 6, "showgrid": False},
         yaxis=_axis("") | {"nticks": 4},
     )
-    return figure
 
 
 def pareto_chart(scored: pl.DataFrame, front: Sequence[int], best: int | None) -> go.Figure:
@@ -156,23 +137,12 @@ def pareto_chart(scored: pl.DataFrame, front: Sequence[int], best: int | None) -
         Numbers of the trials that no other beats in both, joined by a line.
     """
     edge = scored.filter(pl.col("number").is_in(front)).sort("max_drawdown", "total_return")
-    figure = go.Figure(
-        go.Scatter(
-            x=(100 * edge["max_drawdown"]).to_list(),
-            y=(100 * edge["total_return"]).to_list(),
-            mode="lines",
-            line={"color": tone("ink"), "width": 1.2, "dash": "dot", "shape": "hv"},
-            hoverinfo="skip",
-        )
-    )
-    figure.add_traces(_coloured(scored))
-    figure.add_traces(_chosen(scored, best))
-    figure.update_layout(base_layout(430))
-    figure.update_layout(
+    return _figure(
+        [_edge_line(edge), *_coloured(scored), *_chosen(scored, best)],
+        430,
         xaxis=_axis("largest drawdown, %") | _reach(100 * scored["max_drawdown"].to_numpy()),
         yaxis=_axis("return, %") | _reach(100 * scored["total_return"].to_numpy()),
     )
-    return figure
 
 
 def _colour_ends(scored: pl.DataFrame) -> tuple[float, float]:
@@ -186,6 +156,11 @@ def _colour_ends(scored: pl.DataFrame) -> tuple[float, float]:
 
 
 # Parts of several charts
+
+
+def _figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
+    """Put a chart together in one go: each later change of a layout costs as much as a chart."""
+    return go.Figure(list(traces), base_layout(height) | layout)
 
 
 def _axis(title: str) -> dict[str, Any]:
@@ -319,7 +294,34 @@ def _startup(trials: int) -> dict[str, Any]:
     return {"type": "rect"} | ends | fill
 
 
+# Importance
+
+
+def _bars(importance: Mapping[str, float]) -> go.Bar:
+    return go.Bar(
+        orientation="h",
+        x=[100 * part for part in importance.values()],
+        y=[escape(name) for name in importance],
+        text=[share(part) for part in importance.values()],
+        textposition="outside",
+        cliponaxis=False,
+        textfont={"size": 11, "color": tone("muted")},
+        marker={"color": tone("in-sample"), "line": {"width": 0}},
+        hovertemplate="%{y}<br>%{text}<extra></extra>",
+    )
+
+
 # Return and drawdown
+
+
+def _edge_line(edge: pl.DataFrame) -> go.Scatter:
+    return go.Scatter(
+        x=(100 * edge["max_drawdown"]).to_list(),
+        y=(100 * edge["total_return"]).to_list(),
+        mode="lines",
+        line={"color": tone("ink"), "width": 1.2, "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+    )
 
 
 def _coloured(scored: pl.DataFrame) -> list[go.Scatter]:
@@ -336,7 +338,7 @@ def _coloured(scored: pl.DataFrame) -> list[go.Scatter]:
                 "cmax": high,
                 "colorscale": SCALE_STOPS,
                 "line": {"width": 0.7 if wanted and not crowd else 0.3, "color": tone("ink")},
-                "showscale": wanted,
+                "showscale": wanted == scored["feasible"].any(),
                 "colorbar": colorbar("Sharpe", ".1f"),
                 "opacity": 0.95 if wanted else 0.7,
             },

@@ -199,30 +199,37 @@ def _equity_chart(
 ) -> go.Figure:
     more = [("exposure", 90)] * exposure + [("lots open", 80)] * (lots is not None)
     panels = Panels([("equity", 240), ("drawdown", 80), *more], _lanes(pieces))
-    figure = go.Figure([_equity_line(piece) for piece in pieces])
-    figure.add_traces([fall_area(p.time[p.keep], p.fall[p.keep]) for p in pieces])
-    figure.update_layout(panels.layout(_ends(pieces)))
-    figure.update_layout(
-        yaxis=value_axis("equity", log=False),
-        yaxis2=value_axis("drawdown", log=False) | {"nticks": 4},
-    )
+    traces = [_equity_line(piece) for piece in pieces]
+    traces += [fall_area(p.time[p.keep], p.fall[p.keep]) for p in pieces]
+    axes = [value_axis("equity", log=False), value_axis("drawdown", log=False) | {"nticks": 4}]
+    axes += [_both_ways(name) for name, _ in more]
     if exposure:
-        figure.add_traces([trace for piece in pieces for trace in _exposures(piece)])
-        figure.update_layout(yaxis3=_both_ways("exposure"))
+        traces += [trace for piece in pieces for trace in _exposures(piece)]
     if lots is not None:
-        axis = f"y{3 + exposure}"
-        figure.add_traces([t for piece in pieces for t in _open_lots(piece, lots, axis)])
-        figure.update_layout({axis.replace("y", "yaxis"): _both_ways("lots open")})
-    draw_spans(figure, _lanes(pieces), panels, shade=("in-sample", "vault"))
-    return deepened(figure)
+        axis = f"y{len(axes)}"
+        traces += [t for piece in pieces for t in _open_lots(piece, lots, axis)]
+    return _assembled(panels, pieces, traces, axes)
 
 
 def _money_chart(pieces: Sequence[Piece]) -> go.Figure:
     panels = Panels([("money", 300)], _lanes(pieces))
-    figure = go.Figure([_flow(p, name) for p in pieces for name in _FLOWS])
-    figure.add_traces([_profit(piece) for piece in pieces])
-    figure.update_layout(panels.layout(_ends(pieces)))
-    figure.update_layout(yaxis=_both_ways("money") | {"nticks": 8})
+    traces = [_flow(piece, name) for piece in pieces for name in _FLOWS]
+    traces += [_profit(piece) for piece in pieces]
+    return _assembled(panels, pieces, traces, [_both_ways("money") | {"nticks": 8}])
+
+
+def _assembled(
+    panels: Panels,
+    pieces: Sequence[Piece],
+    traces: list[go.Scatter],
+    axes: Sequence[dict[str, Any]],
+) -> go.Figure:
+    """Put a chart together: an axis a panel, spans below, both sides shaded."""
+    layout = panels.layout(_ends(pieces))
+    for number, axis in enumerate(axes, start=1):
+        name = "yaxis" if number == 1 else f"yaxis{number}"
+        layout[name] = layout[name] | axis
+    figure = go.Figure(traces, layout)
     draw_spans(figure, _lanes(pieces), panels, shade=("in-sample", "vault"))
     return deepened(figure)
 

@@ -80,14 +80,12 @@ def lines_chart(
     levels = _levels(scored, columns)
     apart = scored["number"].is_in(chosen.numbers).to_numpy()
     rest = levels[~apart]
-    figure = go.Figure([_shade(rest[layer::_LAYERS], len(scored)) for layer in range(_LAYERS)])
-    figure.add_trace(_group(scored.filter(apart), levels[apart], columns, "accent"))
-    figure.add_trace(_picked_lines())
+    traces = [_shade(rest[layer::_LAYERS], len(scored)) for layer in range(_LAYERS)]
+    traces += [_group(scored.filter(apart), levels[apart], columns, "accent"), _picked_lines()]
     own = (scored["number"] == (-1 if best is None else best)).to_numpy()
     if own.any():
-        figure.add_trace(_group(scored.filter(own), levels[own], columns, "variant-2"))
-    figure.update_layout(_layout(scored, columns))
-    return figure
+        traces.append(_group(scored.filter(own), levels[own], columns, "variant-2"))
+    return go.Figure(traces, _layout(scored, columns))
 
 
 def _picked_lines() -> go.Scatter:

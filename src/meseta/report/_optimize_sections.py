@@ -16,6 +16,7 @@ from meseta.report._optimize_charts import (
     pareto_chart,
     slice_chart,
 )
+from meseta.report._optimize_how import option_of
 from meseta.report._optimize_lines import MOST_AXES, Picked, lines_chart, picked
 from meseta.report._optimize_run import IN_SAMPLE, METRICS, OUT_OF_SAMPLE, finite
 from meseta.report._optimize_verdict import known_scores
@@ -32,6 +33,7 @@ __all__ = [
     "ParetoView",
     "SidesView",
     "SliceView",
+    "best_sides",
     "fixed",
     "funnel",
     "history",
@@ -131,12 +133,16 @@ def funnel(study: Study) -> Funnel | None:
 
 
 def misses(study: Study) -> list[Miss]:
-    """List the trials that miss by least; empty where one is feasible or none is complete."""
+    """List the trials that miss by least, those of the same parameters once.
+
+    Empty where one is feasible or none is complete.
+    """
     if study.summary.best is not None or study.trials is None:
         return []
     done = study.trials.filter(pl.col("state") == "complete", finite("violation"))
-    nearest = done.sort("violation", "number").head(_SHOWN)
-    return [_miss(study, row) for row in nearest.iter_rows(named=True)]
+    columns = [f"param_{name}" for name in study.parameters] or ["number"]
+    nearest = done.sort("violation", "number").unique(columns, keep="first", maintain_order=True)
+    return [_miss(study, row) for row in nearest.head(_SHOWN).iter_rows(named=True)]
 
 
 def _miss(study: Study, row: dict[str, Any]) -> Miss:
@@ -169,6 +175,15 @@ def sides(study: Study) -> SidesView | None:
     return SidesView(rows, {p: _medians(study, p) for p in _PARTS}, any(beyond))
 
 
+def best_sides(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the best trial's metrics by part, of the table first: JSON has no infinity."""
+    best = study.summary.best
+    if best is None:
+        return {}
+    known = {IN_SAMPLE: best.in_sample, OUT_OF_SAMPLE: best.out_of_sample or {}}
+    return {part: study.side(best.trial, part) or made for part, made in known.items()}
+
+
 _PARTS = (IN_SAMPLE, OUT_OF_SAMPLE)
 
 
@@ -191,7 +206,7 @@ def history(study: Study, figures: Figures) -> str | None:
     if study.scored is None or study.trials is None:
         return None
     lost = study.trials.join(study.scored.select("number"), on="number", how="anti")
-    startup = study.manifest.options.get("startup_trials") or 0
+    startup = option_of(study.manifest, "startup_trials") or 0
     lost = lost.with_columns(
         pl.when(pl.col("state") == "complete")
         .then(pl.lit("no score"))

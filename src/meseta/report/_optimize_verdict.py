@@ -126,7 +126,10 @@ def _vault_sentence(study: Study) -> str | None:
     if best is None or best.out_of_sample is None:
         return None
     when = _when("In the vault", study, OUT_OF_SAMPLE)
-    return f"{when} the same trial {_made(best.out_of_sample)}. No trial has read these bars."
+    return (
+        f"{when} the same trial {_made(best.out_of_sample)}. No trial of this study has read "
+        "these bars."
+    )
 
 
 def _when(side: str, study: Study, part: str) -> str:
@@ -175,11 +178,12 @@ def _null_sentence(study: Study) -> str | None:
     scores, own = known_scores(null), null.score
     chance = "" if null.p_score is None else f" (p = {ratio(null.p_score)})"
     real = "no trial had a score" if own is None else f"it found {ratio(own)}{chance}"
-    passed = sum(bool(number) for number in null.feasible)
+    passed, empty = sum(bool(number) for number in null.feasible), null.runs - len(scores)
+    none = f" On {empty} no trial had a score." if empty else ""
     return (
         f"On {many(null.runs, 'shuffled market')}, where there is nothing to find, the same "
         f"search found best scores of {ratio(min(scores))} to {ratio(max(scores))}; on the real "
-        f"one {real}. On {passed} of the shuffled ones a trial met the constraints."
+        f"one {real}. On {passed} of the shuffled ones a trial met the constraints.{none}"
     )
 
 
@@ -260,9 +264,10 @@ def _lost(beyond: dict[str, Any]) -> Caution | None:
         return Caution("Liquidated in the vault.", "The account did not survive unseen bars.")
     if total is None or total > 0:
         return None
+    lost = figure("total_return", abs(total))
     return Caution(
         "The vault does not confirm it.",
-        f"On bars that no trial has read, the best trial lost {share(abs(total))}.",
+        f"On bars that no trial has read, the best trial lost {lost}.",
     )
 
 

@@ -23,10 +23,16 @@ __all__ = [
     "span_text",
 ]
 
+
+def _finely(value: Any) -> str:
+    """Write a fraction in percent with two decimals: a small grid makes little and risks less."""
+    return share(value, 2)
+
+
 FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "sharpe": ("Sharpe", ratio),
-    "total_return": ("Return", share),
-    "max_drawdown": ("Drawdown", share),
+    "total_return": ("Return", _finely),
+    "max_drawdown": ("Drawdown", _finely),
     "calmar": ("Calmar", ratio),
     "profit_factor": ("Profit factor", ratio),
     "trades": ("Trades", count),
@@ -48,6 +54,7 @@ _CONSTRAINTS = {
     "profit_factor": "Profit factor at least {}",
     "calmar": "Calmar at least {}",
 }
+_SHARES = ("max_drawdown", "win_rate")
 _METRIC_OF = {"drawdown": "max_drawdown"}
 
 
@@ -74,7 +81,7 @@ def constraint_label(name: str, threshold: float | None) -> str:
         known = "" if threshold is None else f" {plain(threshold)}"
         return name.replace("_", " ") + known
     bare = name.removeprefix("min_").removeprefix("max_")
-    return _CONSTRAINTS[bare].format(figure(metric, threshold))
+    return _CONSTRAINTS[bare].format((share if metric in _SHARES else plain)(threshold))
 
 
 def many(number: float | None, one: str, more: str | None = None) -> str:

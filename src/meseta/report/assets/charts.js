@@ -49,6 +49,7 @@
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       showTips: false,
     });
+    if (brush) node.closest("figure").querySelector("[data-picked]").textContent = "picked";
     if (first && brush) offerBrush(node);
   }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
-from markets import daily
+from small_markets import daily
 
 from meseta.bayes import Constraints, Objective, Params, Problem, Space, StudyOptions
 from meseta.errors import ArgumentError

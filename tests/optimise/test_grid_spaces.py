@@ -92,6 +92,9 @@ def test_ranges_of_ones_own_are_told_from_a_grid(tmp_path: Path) -> None:
         strategy, {fast: [5, 10], slow: [30, 90], "constraints": f"{fast} < {slow}", **rest}
     )
     assert {d.name for d in grid.dimensions} == {f"{fast}_share", f"{slow}_share"}
+    mixed = {fast: {"low": 5, "high": 20}, slow: 30, "constraints": f"{fast} < {slow}", **rest}
+    with pytest.raises(ArgumentError, match="a space of ranges"):
+        space_of(strategy, mixed)
     with pytest.raises(ArgumentError, match="named grid"):
         space_of(strategy, "defualt")
     with pytest.raises(ArgumentError, match="at least one dimension"):

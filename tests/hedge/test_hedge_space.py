@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meseta.errors import ArgumentError
-from meseta.hedge import BASELINE, PRESETS, GridParameters, GridSettings, hedge_space
+from meseta.hedge import BASELINE, PRESETS, GridParameters, GridSettings, hedge_space, ladder_value
 from meseta.hedge._space import GROUPS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ SPACES = [
     for preset in PRESETS
     for price in (30_000.0, 109_000.0)
 ]
+QUANTITY = {"low": 0.004, "high": 0.016}  # where 0.003 is worth less than 100
 
 
 @st.composite
@@ -58,7 +59,11 @@ def test_every_draw_is_legal_within_the_inventory_and_found_again(
     highest = next(d.bound for d in space.dependents if d.name == "base_qty").price  # type: ignore[attr-defined]
     for centre in (highest, highest * lower):
         assert worth(p, centre, GATED) <= GATED.max_inventory_quote * (1 + 1e-9)
-    for name, entry in PRESETS[space.name].items():
+        assert max(ladder_value(made, centre)) <= GATED.max_inventory_quote
+    ranges = dict(PRESETS[space.name])
+    if highest < 50_000 and space.name != "wide":
+        ranges["base_qty"] = QUANTITY
+    for name, entry in ranges.items():
         assert entry["low"] - 1e-12 <= p[name] <= entry["high"] + 1e-12
     assert space.params(space.drawn(p)) == p
 
@@ -76,6 +81,43 @@ def test_a_preset_that_could_not_be_placed_is_cut_and_not_refused() -> None:
     assert (p["grid_levels_short"], p["grid_step_bps"]) == (20, 200.0)
     assert 1 < p["qty_scale"] < 1.5
     assert 0.001 <= p["base_qty"] < 0.0011
+
+
+@pytest.mark.parametrize(
+    ("low_price", "low", "high"),
+    [(109_000.0, 0.001, 0.004), (73_000.0, 0.002, 0.008), (16_500.0, 0.007, 0.028)],
+)
+def test_a_presets_first_rung_is_an_order_at_the_lowest_price(
+    low_price: float, low: float, high: float
+) -> None:
+    said: list[str] = []
+    space = hedge_space(
+        price=109_000.0, low_price=low_price, settings=GridSettings(), warnings=said
+    )
+    base = next(d for d in space.dependents if d.name == "base_qty")
+    assert (base.low, base.high) == (low, high)  # type: ignore[attr-defined]
+    assert len(said) == (low > 0.001)
+    p = space.params({d.name: d.high for d in space.dimensions})
+    assert p["base_qty"] >= low
+    assert max(ladder_value(GridParameters.from_params(p), 109_000.0)) <= 10_000
+
+
+def test_any_coin_has_a_space_and_ones_own_quantities_stay() -> None:
+    said: list[str] = []
+    coin = GridSettings(lot=1, tick=1e-5, min_quantity=1, max_position_size=1e6)
+    space = hedge_space(price=0.2, settings=coin, warnings=said)
+    assert space.params({d.name: d.low for d in space.dimensions})["base_qty"] == 500
+    assert said == [
+        (
+            "`base_qty` is searched from 500 to 2000: at a price of 0.2 the venue takes no order "
+            "below 500"
+        )
+    ]
+    said.clear()
+    own = {"base_qty": {"low": 100, "high": 900}}
+    space = hedge_space(own, price=0.2, settings=coin, warnings=said)
+    assert space.params({d.name: d.low for d in space.dimensions})["base_qty"] == 100
+    assert said[0].startswith("`base_qty` from 100 leaves out first rungs: at a price of 0.2")
 
 
 def test_every_parameter_has_a_group_a_unit_and_a_meaning() -> None:
@@ -130,7 +172,7 @@ def test_a_file_of_ones_own_has_sections_and_a_preset_for_the_rest(tmp_path: Pat
             "what 10000 a side allow with base_qty 0.02)",
         ),
         ({"base_qty": 0.01}, 1e5, "allow with base_qty 0.01)"),
-        ("default", 0.2, "give `base_qty` a range that suits this market"),
+        ({"base_qty": 0.001}, 0.2, "give `base_qty` a range that suits this market"),
         ({"base_qty": "0.01"}, 1e5, "`base_qty` must be a number"),
     ],
 )
