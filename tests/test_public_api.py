@@ -65,6 +65,8 @@ def test_every_public_name_is_there():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_has_what_it_lists(name):
+    if name == "meseta.confirm._nautilus":
+        pytest.importorskip("nautilus_trader", reason="needs the extra `nautilus`")
     module = importlib.import_module(name)
     assert module.__doc__
     for each in getattr(module, "__all__", ()):

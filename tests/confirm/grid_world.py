@@ -52,8 +52,8 @@ def market_of(rows, volume=1000.0, rate=0.001):
     return HedgeMarket.make(bars_of(rows, volume), funding)
 
 
-def random_market(seed, count=300):
+def random_market(seed, count=300, *, step=0.004, gap=0.3, volume=1000.0, rate=0.001):
     """A walk that gaps, pauses and ties more often than real markets do."""
-    rows = walk_of(seed, count, step=0.004, gap=0.3, tick=0.1, level=1000.0)
+    rows = walk_of(seed, count, step=step, gap=gap, tick=0.1, level=1000.0)
     # As a file would have them: a whole number of tenths times 0.1 is not the number in the text.
-    return market_of(np.round(rows, 1))
+    return market_of(np.round(rows, 1), volume, rate)

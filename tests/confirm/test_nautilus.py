@@ -133,13 +133,50 @@ def test_a_liquidation_is_told_and_ends_both(event_driven):
     assert set(told) - {"rounding"} == {"liquidation"}
 
 
-@pytest.mark.parametrize("seed", range(8))
+def test_a_gap_beyond_a_rung_and_its_stop_is_one_through_a_stop(event_driven):
+    gap = (950.0, 990.0, 949.0, 985.0)
+    compiled, _, told = both(event_driven, market_of([*QUIET, gap, (985.0,) * 4]))
+    assert (compiled.lots["entry_bar"] == compiled.lots["exit_bar"]).any()
+    assert set(told) - {"rounding"} == {"gap through a stop"}
+
+
+def test_a_tie_on_the_path_leaves_nothing_unexplained(event_driven):
+    # Both are 13.2 from the open; in binary the upper one is nearer by 1e-13.
+    tie = (997.1, 1010.3, 983.9, 997.0)
+    _, _, told = both(event_driven, market_of([*QUIET, tie, (997.0,) * 4]))
+    assert set(told) <= {"rounding", "tie on the path"}
+
+
+def random_grid(seed):
+    """A market, parameters and settings, far from one another where it can matter."""
+    pick = np.random.default_rng(seed).choice
+    market = random_market(
+        seed, 400, step=pick([0.001, 0.003, 0.012]), gap=pick([0.0, 0.1, 0.5]),
+        volume=pick([1000.0, 1000.0, 3.0]), rate=pick([0.001, -0.002, 0.0001]),
+    )  # fmt: skip
+    parameters = replace(
+        PARAMETERS, grid_step_bps=float(pick([20, 50, 100])), base_qty=float(pick([0.1, 0.5, 2])),
+        grid_levels_long=int(pick([1, 4, 7])), grid_levels_short=int(pick([1, 4, 7])),
+        tp_steps=int(pick([1, 2, 3])), sl_steps=int(pick([1, 3, 5])), hysteresis_bps=5.0,
+        counter_levels=int(pick([0, 2])), recenter_trigger_bps=float(pick([50, 200, 600])),
+        funding_max_cost_bps=float(pick([0, 50])), max_position_pct=float(pick([0.3, 1])),
+    )  # fmt: skip
+    settings = replace(
+        SETTINGS, adx_threshold=float(pick([10, 1000])), slippage_ticks=int(pick([0, 1, 4])),
+        touch_fills=bool(pick([0, 1])), policy=str(pick(["throttled-counter", "core-and-scalp"])),
+        capital=float(pick([1000, 10_000])), drawdown_stop=pick([None, None, 0.02]),
+        max_leverage_used=float(pick([1, 5])),
+    )  # fmt: skip
+    return market, settings, parameters
+
+
+@pytest.mark.parametrize("seed", range(24))
 def test_on_random_markets_every_difference_is_accounted_for(event_driven, seed):
-    compiled, engine, told = both(event_driven, random_market(seed))
+    market, settings, parameters = random_grid(seed)
+    _, engine, told = both(event_driven, market, settings, parameters)
     assert UNEXPLAINED not in told, told
-    assert len(compiled.lots) > 5
-    result, capital = engine.result, SETTINGS.capital
-    worth = capital + result.realised + result.unrealised - result.fees - result.funding
+    result = engine.result
+    worth = settings.capital + result.realised + result.unrealised - result.fees - result.funding
     np.testing.assert_allclose(result.equity, worth, atol=1e-9)
 
 

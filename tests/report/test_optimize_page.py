@@ -416,6 +416,12 @@ def test_confirmation_is_the_file(page: Page, folder: Path) -> None:
     assert causes[0][1:] == ["touch fills", money(-12.4), "3"]
 
 
+def test_a_confirmation_says_which_side_of_the_vault_it_is_of(make_study: MakeStudy) -> None:
+    judged = retold(confirmation={"part": "in-sample", "verdict": "Equal to the cent."})
+    page, _ = make_study(judged, confirmed=True)
+    assert "In-sample: Equal to the cent." in page.text("confirmation")
+
+
 def test_a_run_that_failed_on_the_other_engine_has_dashes(make_study: MakeStudy) -> None:
     def failed(folder: Path) -> None:
         path = folder / "confirmation.parquet"

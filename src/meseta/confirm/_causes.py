@@ -40,6 +40,8 @@ CAUSES = {
     "close; nothing is traded after it",
     "drawdown stop": "compiled flattens at the next open, the engine at the close that decides "
     "it; nothing is traded after it",
+    "tie on the path": "a bar's extremes are equally far from its open: the engine goes to the "
+    "low first, compiled to the one that binary rounding makes nearer",
     "prices off the tick": "the engine rounds the bars' prices to the tick, compiled does not",
     "level taken": "a lot that differs still held the level, or had left it, in one of the two",
     "limits": "position limits were near, and lots that differ had changed what counts "
@@ -49,7 +51,6 @@ CAUSES = {
 }
 # Money of one lot that eight decimals in each fee, and in funding, may make.
 _ROUNDING = 1e-3
-_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ class _Look:
         self.pairs = _pairs(compiled.lots, engine.result.lots)
         self.differ = [pair for pair in self.pairs if not pair.same]
         self.off = _off_tick(market, settings.tick)
-        self.halt = min(_halt(compiled), _halt(engine.result))
+        up, down = self.bars.high - self.bars.open, self.bars.open - self.bars.low
+        self.tie = (up != down) & (np.abs(up - down) < settings.tick / 2)
 
     def cause(self, pair: _Pair) -> str:
         """Return the name of a lot's cause."""
@@ -179,8 +181,8 @@ class _Look:
         if both == (STOP, TAKE) and ours["entry_bar"] < bar and self.reaches_both(ours, bar):
             return "both exits in a bar"
         if both == (STOP, STOP):
-            beyond = ours["side"] * (ours["stop_loss"] - self.bars.open[bar])
-            if beyond > 0 and ours["entry_bar"] < bar:
+            # A rung of this bar whose stop the open is beyond was filled at that open as well.
+            if ours["side"] * (ours["stop_loss"] - self.bars.open[bar]) > 0:
                 return "gap through a stop"
             if self.s.slippage_ticks > 1:
                 return "slippage"
@@ -197,14 +199,14 @@ class _Look:
     def only(self, pair: _Pair) -> str:
         """Return why only one of the two has a lot."""
         bar = int(pair.one["entry_bar"])
-        if bar > self.halt:
-            return "liquidation" if self.liquidated() else "drawdown stop"
+        lacking = self.engine if pair.engine is None else self.compiled
+        # The engine stops at a bar's close, the compiled simulator in a bar or at its open.
+        if lacking.stopped_bar is not None and bar >= lacking.stopped_bar + (pair.engine is None):
+            return "liquidation" if lacking.liquidated else "drawdown stop"
         if self.level_differs(pair.one, bar):
             return "level taken"
-        return self.elsewhere(pair)
-
-    def liquidated(self) -> bool:
-        return self.compiled.liquidated or self.engine.liquidated
+        found = self.elsewhere(pair)
+        return "limits" if found == UNEXPLAINED and self.near_limits(pair.one) else found
 
     def level_differs(self, lot: Any, bar: int) -> bool:
         """Whether the level was free in one of the two alone when its order could be placed."""
@@ -221,9 +223,9 @@ class _Look:
                 for name in ("entry_bar", "exit_bar")}  # fmt: skip
         if self.s.participation is not None:
             return "participation"
-        if any(self.off[bar] for bar in bars):
-            return "prices off the tick"
-        return "limits" if self.near_limits(pair.one) else UNEXPLAINED
+        if any(self.tie[bar] for bar in bars):
+            return "tie on the path"
+        return "prices off the tick" if any(self.off[bar] for bar in bars) else UNEXPLAINED
 
     def near_limits(self, lot: Any) -> bool:
         """Whether a lot that differs before may have moved a side to, or from, a limit."""
@@ -267,10 +269,6 @@ def _holds(lot: Any, bar: int) -> bool:
 
 def _net(lot: Any) -> float:
     return 0.0 if lot is None else float(lots_net(lot))
-
-
-def _halt(result: HedgeResult) -> int:
-    return _NEVER if result.stopped_bar is None else result.stopped_bar
 
 
 def _off_tick(market: HedgeMarket, tick: float) -> BoolArray:
