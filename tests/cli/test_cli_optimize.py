@@ -64,6 +64,19 @@ class TestOptimize:
         assert f"Best: trial {summary['best']['trial']}" in told.out
         assert (tmp_path / "runs" / "btc" / "btc_best.yaml").is_file()
 
+    def test_a_confirmation_that_cannot_be_is_refused_before_work_starts(
+        self, meseta, easy, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("meseta.confirm._engine._PACKAGE", "no-such-engine")
+        told = meseta("optimize", "--config", easy, "--study-name", "sure", "--confirm", 2)
+        assert told.code == 2
+        assert "NautilusTrader" in told.err
+        assert "--extra nautilus" in told.err
+        told = meseta("optimize", "--strategy", "xbar", "--bars", "sample:nasdaq", "--confirm", 2)
+        assert told.code == 2
+        assert "`confirm` is for the hedge grid on one market, got 2" in told.err
+        assert not (tmp_path / "runs").exists()
+
     def test_later_files_win_and_the_command_line_over_all(self, meseta, easy, tmp_path):
         backtest = tmp_path / "backtest.yaml"
         backtest.write_text("capital: 20000\nseed: 3\ninstrument: {taker_fee: 0.001}\n")

@@ -10,6 +10,7 @@ import typer
 
 from meseta.cli import _optimize_options as of
 from meseta.cli import _options as opt
+from meseta.cli._confirm import confirm_folder
 from meseta.cli._console import make_console
 from meseta.cli._guard import command
 from meseta.cli._progress import watch
@@ -129,6 +130,7 @@ def _optimize(
     best_infeasible: of.BestInfeasible = None,
     export_csv: of.ExportCsv = None,
     db_path: of.EnterDb = None,
+    confirm: of.Confirm = None,
     verbose: of.Verbose = True,
     resume: of.Resume = False,
     force: opt.Force = False,
@@ -148,10 +150,32 @@ def _optimize(
 
     paths = [path for path in (config, backtest_config) if path is not None]
     loaded = load_optimize_config(paths, given)
+    top = _trials_to_confirm(loaded, confirm)
     result = _study(loaded, resume=resume, force=force, verbose=verbose)
     _export(result, export_csv, db_path)
     if result.summary["best"] is None:
         raise typer.Exit(_NONE_FEASIBLE)
+    if top:
+        typer.echo()
+        confirm_folder(result.folder, top=top)
+
+
+def _trials_to_confirm(config: OptimizeConfig, asked: int | None) -> int:
+    """Return how many of the best run on the event-driven engine too, before work starts."""
+    from meseta.confirm import require_engine
+
+    alone = config.hedge and not config.further
+    if asked and not alone:
+        raise ArgumentError(
+            f"`confirm` is for the hedge grid on one market, got {asked}; leave --confirm out"
+        )
+    try:
+        require_engine()
+    except ArgumentError:
+        if asked:
+            raise
+        return 0
+    return int(alone) if asked is None else asked
 
 
 def _study(config: OptimizeConfig, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
@@ -200,7 +224,8 @@ def _export(result: OptimizeResult, csv: Path | None, db: Path | None) -> None:
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, by the names of `OptimizeConfig`."""
     without = {
-        "config", "backtest_config", "export_csv", "db_path", "verbose", "resume", "force",
+        "config", "backtest_config", "confirm", "export_csv", "db_path", "verbose", "resume",
+        "force",
     }  # fmt: skip
     given = {
         _RENAMED.get(name, name): value

@@ -441,6 +441,17 @@ BestInfeasible = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Confirm = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="N",
+        help="Run the N best hedge grids again on NautilusTrader at the end, as `meseta confirm` "
+        "does. Default: the best one where the extra `nautilus` is installed, else none.",
+        rich_help_panel=HONESTY,
+    ),
+]
 Verbose = Annotated[
     bool,
     typer.Option(
