@@ -24,7 +24,7 @@ from optimize_market import EASY, config_of, prices, write_market
 
 BASE = """
 # of a trader
-strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE}
+strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE, since: 2024-05-01}
 grid: {grid_step_bps: 40, grid_levels_long: 5, grid_levels_short: 4, base_qty: 0.004}
 exit: {tp_steps: 2, sl_steps: 6}
 execution: {maker_only: true}

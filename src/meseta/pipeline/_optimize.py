@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import asdict, dataclass
@@ -19,12 +20,14 @@ from meseta.pipeline._optimize_best import best_text
 from meseta.pipeline._optimize_files import WINDOWS, clear, clear_outcome, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
-from meseta.pipeline._optimize_tables import trials_frame
+from meseta.pipeline._optimize_tables import plain, trials_frame
 from meseta.pipeline._progress import Progress
 from meseta.runs import RunFolder
 from meseta.vault import VaultLedger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meseta.bayes import StudyProgress, StudyResult
     from meseta.hedge import Funding
     from meseta.optimise import WindowProgress, WindowStudies
@@ -170,7 +173,8 @@ class _Work:
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
             raise
-        self.open_vault()
+        if any(trial.state == "complete" for trial in result.trials):
+            self.open_vault()
         outcome = outcome_of(self.plan, result, null, windows)
         self.manifest["timings"] = {
             "seconds": round(time.monotonic() - began, 3),
@@ -297,7 +301,7 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "command": _masked(command),
         "config": _without_secret(config),
         "strategy": _strategy(plan),
-        "base": plan.base.content if plan.base.params else None,
+        "base": None if config.strategy_config is None else _plain(plan.base.content),
         "data": data_of(bars, config),
         "further": [data_of(each.bars, config) for each in plan.instruments[1:]],
         "funding": [_funding(each.funding) for each in plan.instruments],
@@ -315,10 +319,16 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "vault": _vault(plan),
         "assumptions": list(plan.assumptions),
         "seed": config.seed,
-        **environment_of(None),
+        "environment": environment_of(None)["environment"] | {"optuna": version("optuna")},
         "timings": {},
         "warnings": list(plan.warnings),
     }
+
+
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a YAML file holds as JSON has it: YAML knows dates and infinite numbers."""
+    made: dict[str, Any] = plain(json.loads(json.dumps(content, default=str)))
+    return made
 
 
 def _without_secret(config: OptimizeConfig) -> dict[str, Any]:
