@@ -279,6 +279,14 @@ class TestResume:
             with pytest.raises(RunError, match=told):
                 made(config_of(bars, out, **options, **changes), resume=True)
 
+    def test_another_version_is_refused_and_loses_nothing(self, done, bars, base, monkeypatch):
+        before = (done.folder / "manifest.json").read_bytes()
+        monkeypatch.setattr("meseta.bayes._record.version", lambda _name: "99")
+        with pytest.raises(RunError, match=r"cannot be resumed.*the code \(meseta "):
+            made(config_of(bars, done.folder.parent, strategy_config=base, trials=20), resume=True)
+        assert (done.folder / "manifest.json").read_bytes() == before
+        assert (done.folder / "summary.json").is_file()
+
     def test_a_finished_study_needs_more_trials(self, done):
         with pytest.raises(RunError, match="finished study of 12 trials; raise --trials"):
             optimize(done.plan, resume=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta._files import write_json, write_text
-from meseta.bayes import run_study
-from meseta.errors import RunError
+from meseta.bayes import read_results, run_study
+from meseta.bayes._record import identity_of
+from meseta.errors import ArgumentError, RunError
 from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
@@ -146,6 +147,20 @@ def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
             f"{folder.path} was begun with other options ({', '.join(dict.fromkeys(other))}); "
             "continue with those of its manifest, or begin anew with --force"
         )
+    _require_identity(folder, plan)
+
+
+def _require_identity(folder: RunFolder, plan: OptimizePlan) -> None:
+    """Refuse before anything of the old study is replaced what `run_study` would refuse."""
+    try:
+        old = read_results(folder.path, plan.name)[0].identity
+    except (ArgumentError, RunError):
+        # What is missing or damaged is made again of the Optuna store, or refused there.
+        return
+    new = identity_of(
+        plan.problem, plan.space, plan.objective, plan.constraints, plan.options, plan.first
+    )
+    new.require_same(old, plan.name)
 
 
 class _Work:
