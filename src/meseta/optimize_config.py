@@ -239,7 +239,7 @@ class OptimizeConfig(TradedConfig):
     aggregate
         How several instruments become one objective: ``"mean"``, ``"worst"`` or
         ``path/to/file.py:name``.
-    null
+    null_markets
         On how many markets without structure the study is made again.
     walk_forward
         Whether a study is made in each rolling window before the vault, too.
@@ -283,7 +283,7 @@ class OptimizeConfig(TradedConfig):
     population: Annotated[int, Field(ge=2)] = _OPTIONS.population
     storage: str | None = None
     aggregate: Annotated[str, BeforeValidator(as_code)] = "mean"
-    null: Annotated[int, Field(ge=0)] = 0
+    null_markets: Annotated[int, Field(ge=0)] = 0
     walk_forward: bool = False
     in_sample: Annotated[int, Field(ge=1)] | None = None
     out_of_sample: Annotated[int, Field(ge=1)] | None = None

@@ -52,8 +52,8 @@ def done(bars, base, tmp_path_factory):
     """A finished study with a strategy file, null markets and windows; not to be changed."""
     out = tmp_path_factory.mktemp("runs")
     config = config_of(
-        bars, out, strategy_config=base, null=2, walk_forward=True, in_sample=4, out_of_sample=4,
-        report=True,
+        bars, out, strategy_config=base, null_markets=2, walk_forward=True, in_sample=4,
+        out_of_sample=4, report=True,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESETA_HOME", str(out / "home"))
@@ -436,11 +436,11 @@ def test_null_markets_go_on_where_they_were_stopped(bars, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        made(config_of(bars, tmp_path, trials=4, null=3), progress=interrupt)
+        made(config_of(bars, tmp_path, trials=4, null_markets=3), progress=interrupt)
     folder = tmp_path / "study"
     assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
     kept = pl.read_parquet(folder / "null.parquet")
     assert kept.height == 2
-    result = made(config_of(bars, tmp_path, trials=4, null=3), resume=True)
+    result = made(config_of(bars, tmp_path, trials=4, null_markets=3), resume=True)
     assert table(result, "null").head(2).equals(kept)
     assert result.summary["null"]["runs"] == 3

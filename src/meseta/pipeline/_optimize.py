@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizeResult", "optimize"]
 
-# Options that do not change what is found in the study.
-_FREE = {
-    "aggregate", "best_infeasible", "fetch", "in_sample", "name", "null", "out", "out_of_sample",
-    "report", "storage", "store", "strategy_config", "timeout", "transfer", "trials", "unit",
-    "walk_forward", "workers",
+# Options of what is made beside the study, and others that do not change what it finds.
+_ASIDE = {"in_sample", "null_markets", "out_of_sample", "transfer", "unit", "walk_forward"}
+_FREE = _ASIDE | {
+    "aggregate", "best_infeasible", "fetch", "name", "out", "report", "storage", "store",
+    "strategy_config", "timeout", "trials", "workers",
 }  # fmt: skip
 
 
@@ -123,8 +123,7 @@ def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force:
         folder.require_free(resume=resume, force=force)
         return
     before, new = folder.manifest()["config"], plan.config.model_dump(mode="json")
-    more = [n for n in ("null", "walk_forward", "in_sample", "out_of_sample", "unit", "transfer")
-            if before.get(n) != new[n]]  # fmt: skip
+    more = any(before.get(name) != new[name] for name in _ASIDE)
     if before.get("trials", 0) >= new["trials"] and not more:
         raise RunError(
             f"{folder.path} holds a finished study of {before['trials']} trials; raise --trials "
