@@ -395,6 +395,21 @@ class TestRefused:
             plan_optimize(config_of(bars, tmp_path / "runs", **changes))
         assert not (tmp_path / "runs").exists()
 
+    def test_a_strategy_file_that_cannot_be_run(self, bars, tmp_path):
+        path = tmp_path / "wrong.yaml"
+        for text, told in (
+            ("regime: {ema_fast: 40, ema_slow: 30}", "`ema_fast` must be below `ema_slow`"),
+            ("grid: {grid_levels_long: 4.5}", "`grid.grid_levels_long` of the strategy file"),
+            ("grid: 7", "section `grid` of the strategy file"),
+            ("policy: {strategy: martingale}", "`instrument.policy` must be"),
+            ("- 1", "must have sections such as"),
+        ):
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(ArgumentError) as caught:
+                plan_optimize(config_of(bars, tmp_path / "runs", strategy_config=path))
+            assert told in str(caught.value)
+        assert not (tmp_path / "runs").exists()
+
     def test_gaps_unless_they_are_allowed(self, tmp_path):
         path = write_market(tmp_path)
         frame = pl.read_csv(path)
