@@ -132,7 +132,7 @@ class TestOptimize:
             (("--weights", "sharpe=x"), "`objective.sharpe` must be a valid number"),
             (("--preset", "wild"), "did you mean wide?"),
             (("--commission", 0.1), "`commission` is not for hedge_grid"),
-            (("--in-sample", 3), "are for --walk-forward"),
+            (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
         ],

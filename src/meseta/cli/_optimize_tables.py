@@ -57,8 +57,8 @@ def show_plan(console: Console, plan: OptimizePlan) -> None:
         ("Constraints", _limits(plan)),
         ("Study", _study(plan)),
     ]
-    if config.null:
-        pairs.append(("Null", f"the same on {config.null} markets without structure"))
+    if config.null_markets:
+        pairs.append(("Null", f"the same on {config.null_markets} markets without structure"))
     if plan.windows is not None:
         many = len(plan.windows.windows)
         pairs.append(("Windows", f"a study in each of {many}, with transfer and without"))
