@@ -282,6 +282,18 @@ def test_liquidation_at_the_adverse_extreme():
     assert made.equity[2:] == pytest.approx([1000 - 0.9 * 1110 - fees] * 2)
 
 
+def test_an_account_that_its_stops_left_with_less_than_nothing_is_liquidated():
+    # The open is far beyond the stop at 1040: nothing is left to be closed, and a debt of 72.62.
+    rows = [(1000.0, 1010.5, 1000.0, 1010.0), (2200.0,) * 4, (2200.0,) * 4, (2200.0,) * 4]
+    made, lots = play(
+        rows, settings={"capital": 1000.0}, base_qty=0.9, grid_levels_short=1, sl_steps=3,
+        max_position_pct=1.0,
+    )  # fmt: skip
+    assert ends(lots) == [(-1, 1, 0, 1010.0, 1, 2200.5, "stop-loss")]
+    assert made.equity[1:] == pytest.approx([-72.622025] * 3)
+    assert (made.liquidated, made.stopped_bar) == (True, BEFORE + 1)
+
+
 def test_a_drawdown_closes_everything_at_the_next_open():
     rows = [DIP, (990.0, 990.0, 975.0, 975.0), (974.0, 974.0, 974.0, 974.0), DIP]
     made, lots = play(

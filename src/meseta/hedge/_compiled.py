@@ -191,8 +191,6 @@ def _breached(t: int, price: float, book: Any, terms: Any) -> bool:
     """Liquidate where equity no longer covers the maintenance margin."""
     money = book.money
     _count(book, terms)
-    if money[HELD] + money[HELD + 1] == 0.0:
-        return False
     gross = money[OWNED] * price + money[OWNED + 1] * price
     if _equity(price, money, terms.capital) >= terms.maintenance * gross:
         return False
@@ -417,17 +415,16 @@ def _watch(price: float, book: Any, terms: Any) -> None:
                 below = max(below, slot[j, PRICE])
             if slot[j, PRICE] >= price:
                 above = min(above, slot[j, PRICE])
-    if money[HELD] + money[HELD + 1] > 0.0:
-        # Equity less maintenance margin is a straight line in the price.
-        long, short = money[OWNED], money[OWNED + 1]
-        slope = long - short - terms.maintenance * (long + short)
-        spare = _equity(price, money, terms.capital) - price * (long - short)
-        if slope > 0.0:
-            down = max(down, -spare / slope * (1.0 + 1e-9))
-        elif slope < 0.0:
-            up = min(up, spare / -slope * (1.0 - 1e-9))
-        if spare <= 0.0 and slope <= 0.0:
-            down = np.inf
+    # Equity less maintenance margin is a straight line in the price.
+    long, short = money[OWNED], money[OWNED + 1]
+    slope = long - short - terms.maintenance * (long + short)
+    spare = _equity(price, money, terms.capital) - price * (long - short)
+    if slope > 0.0:
+        down = max(down, -spare / slope * (1.0 + 1e-9))
+    elif slope < 0.0:
+        up = min(up, spare / -slope * (1.0 - 1e-9))
+    if spare <= 0.0 and slope <= 0.0:
+        down = np.inf
     money[DOWN_TO], money[UP_TO], money[BELOW], money[ABOVE] = down, up, below, above
 
 

@@ -503,7 +503,7 @@ class Reference:
     def breached(self, t: int, price: float) -> bool:
         """Liquidate where equity no longer covers the maintenance margin."""
         gross = self.exposure(LONG, price) + self.exposure(SHORT, price)
-        if not self.lots or self.equity(price) >= self.s.maintenance_margin * gross:
+        if self.equity(price) >= self.s.maintenance_margin * gross:
             return False
         self.close_all(t, price, "liquidation")
         self.liquidated = True
