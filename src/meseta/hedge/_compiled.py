@@ -32,6 +32,8 @@ TAKE_PROFIT, STOP_LOSS, LIQUIDATION, DRAWDOWN, END = (
     for reason in ("take-profit", "stop-loss", "liquidation", "drawdown", "end")
 )
 STOP, TAKE, ENTRY = 0, 1, 2
+# Prices half-way between two ticks go up, though binary numbers are a few bits off.
+HALF = 0.5 + 1e-6
 # Curves beside the equity, in the order of the rows of `track`.
 CURVES = ("realised", "unrealised", "fees", "funding", "long_exposure", "short_exposure")
 # Columns of a slot, one for each side and level: its rung,
@@ -255,12 +257,12 @@ def _recentre(price: float, book: Any, terms: Any) -> None:
         if j == terms.levels_long:
             quantity = terms.base_qty
         side, level = slot[j, SIDE], slot[j, LEVEL]
-        at = math.floor(_steps(price - side * (level * step), tick, inverse) + 0.5)
+        at = math.floor(_steps(price - side * (level * step), tick, inverse) + HALF)
         own = _value(at, tick, inverse)
         goal = own + side * (terms.tp_steps * step)
-        goal = math.floor(_steps(goal, tick, inverse) + 0.5)
+        goal = math.floor(_steps(goal, tick, inverse) + HALF)
         away = min(terms.sl_steps * step, own * terms.max_stop)
-        guard = math.floor(_steps(own - side * away, tick, inverse) + 0.5)
+        guard = math.floor(_steps(own - side * away, tick, inverse) + HALF)
         slot[j, PRICE] = own
         slot[j, TRIGGER] = _value(at - side * terms.beyond, tick, inverse)
         slot[j, GOAL] = _value(goal, tick, inverse)

@@ -45,7 +45,8 @@ class Steps:
 
     def nearest(self, value: float) -> int:
         """Return the nearest number of steps, half up."""
-        return math.floor(self._steps(value) + 0.5)
+        # A price that should lie between two ticks is a few bits off it.
+        return math.floor(self._steps(value) + (0.5 + 1e-6))
 
     def down(self, value: float) -> int:
         """Return the number of whole steps in a value."""
