@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -135,6 +136,7 @@ class TestOptimize:
             (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
+            (("--aggregate", "wurst"), "did you mean worst?"),
         ],
     )
     def test_wrong_options_are_refused_before_anything_is_done(
@@ -143,6 +145,26 @@ class TestOptimize:
         result = meseta("optimize", "--config", easy, *options)
         assert result.code == 2
         assert told in result.err
+        assert not (tmp_path / "runs").exists()
+
+    def test_files_that_cannot_take_the_results_are_refused_before_and_left_alone(
+        self, meseta, easy, tmp_path
+    ):
+        notes, other, folder = (tmp_path / name for name in ("notes.txt", "other.db", "folder"))
+        notes.write_text("mine, and no database at all\n" * 40)
+        with closing(sqlite3.connect(other)) as link:
+            link.execute("CREATE TABLE trials (mine TEXT)")
+        folder.mkdir()
+        kept = {path: path.read_bytes() for path in (notes, other)}
+        for option, path, why in (
+            ("--db-path", notes, "is damaged: file is not a database"),
+            ("--db-path", other, "is a database, but not one of results"),
+            ("--export-csv", folder, "it is a folder; choose another file"),
+        ):
+            told = meseta("optimize", "--config", easy, option, path)
+            assert told.code == 1, told
+            assert why in told.err
+        assert kept == {path: path.read_bytes() for path in kept}
         assert not (tmp_path / "runs").exists()
 
     def test_a_study_in_the_way_is_told(self, meseta, easy):

@@ -19,7 +19,7 @@ from meseta.hedge import BASELINE
 from meseta.pipeline import open_study, optimize, plan_optimize
 from meseta.pipeline._optimize_null import null_summary
 from meseta.pipeline._optimize_tables import METRICS
-from meseta.strategy_file import SECTIONS, read_strategy
+from meseta.strategy_file import SECTIONS, read_strategy, strategy_of
 from optimize_market import EASY, config_of, prices, write_market
 
 BASE = """
@@ -205,6 +205,14 @@ class TestStrategyFile:
         assert f"# study study: trial {done.summary['best']['trial']} of 12, score" in text
         assert f"fingerprint {done.plan.problem.fingerprint}" in text
         assert "# in-sample 2025-03-03T00:00:00 to " in text
+
+    def test_mistyped_names_are_told(self):
+        content = {"gird": {"tp_steps": 2}, "grid": {"grid_step_bp": 40}, "execution": {"x": 1}}
+        step, section = sorted(strategy_of(content, "mine.yaml").notes)
+        assert step.startswith("`grid.grid_step_bp` of mine.yaml means nothing to a hedge grid")
+        assert "did you mean grid_step_bps?" in step
+        assert section.startswith("section `gird` of mine.yaml means nothing")
+        assert section.endswith("did you mean grid?")
 
 
 class TestVault:
@@ -418,6 +426,15 @@ class TestRefused:
             plan_optimize(config_of(path, tmp_path))
         plan = plan_optimize(config_of(path, tmp_path, allow_gaps=True))
         assert any("orders rest through a gap" in each for each in plan.assumptions)
+
+    def test_funding_that_may_be_per_cent_is_doubted(self, tmp_path):
+        bars = write_market(tmp_path)
+        rates = bars.with_name("btc_funding.csv")
+        assert not any("per cent" in w for w in plan_optimize(config_of(bars, tmp_path)).warnings)
+        pl.read_csv(rates).with_columns(pl.col("funding_rate") * 100).write_csv(rates)
+        (told,) = (w for w in plan_optimize(config_of(bars, tmp_path)).warnings if "per cent" in w)
+        assert "they are taken for fractions" in told
+        assert str(rates) in told
 
     def test_the_password_of_a_storage_is_not_written(self, bars, tmp_path):
         from meseta.pipeline._optimize import _begin

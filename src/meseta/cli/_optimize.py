@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meseta.optimize_config import OptimizeConfig
-    from meseta.pipeline import OptimizeResult
+    from meseta.pipeline import OptimizePlan, OptimizeResult
 
 __all__ = ["register"]
 
@@ -147,11 +147,14 @@ def _optimize(
     """
     given = _given(locals())
     from meseta.optimize_config import load_optimize_config
+    from meseta.pipeline import require_exports
 
     paths = [path for path in (config, backtest_config) if path is not None]
     loaded = load_optimize_config(paths, given)
     top = _trials_to_confirm(loaded, confirm)
-    result = _study(loaded, resume=resume, force=force, verbose=verbose)
+    planned = _planned(loaded, resume=resume, verbose=verbose)
+    require_exports(planned, export_csv, db_path)
+    result = _study(planned, resume=resume, force=force, verbose=verbose)
     _export(result, export_csv, db_path)
     if result.summary["best"] is None:
         raise typer.Exit(_NONE_FEASIBLE)
@@ -178,15 +181,20 @@ def _trials_to_confirm(config: OptimizeConfig, asked: int | None) -> int:
     return int(alone) if asked is None else asked
 
 
-def _study(config: OptimizeConfig, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
+def _planned(config: OptimizeConfig, *, resume: bool, verbose: bool) -> OptimizePlan:
+    """Check what is asked against the data, which may have to be fetched."""
+    from meseta.pipeline import plan_optimize
+
+    with watch(make_console(stderr=True)) as display:
+        return plan_optimize(config, resume=resume, progress=display if verbose else None)
+
+
+def _study(planned: OptimizePlan, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
     """Say what will be done, do it, and say what was found."""
     from meseta import pipeline
     from meseta.cli._optimize_tables import show_plan, show_result
 
     console = make_console()
-    with watch(make_console(stderr=True)) as display:
-        progress = display if verbose else None
-        planned = pipeline.plan_optimize(config, resume=resume, progress=progress)
     if verbose:
         show_plan(console, planned)
         say_first_use(console)
@@ -206,7 +214,8 @@ def _study(config: OptimizeConfig, *, resume: bool, force: bool, verbose: bool) 
             line = command_line([*again, "--resume"])
             error.add_note(f"What was finished is kept. Continue with:\n  {line}")
             raise
-    show_result(console, result, time.monotonic() - began)
+    took = time.monotonic() - began
+    show_result(console, result, took, planned.warnings if verbose else ())
     return result
 
 

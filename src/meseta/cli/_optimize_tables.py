@@ -107,8 +107,10 @@ def _limit(name: str, value: float) -> str:
     return f"{figure} {how} {written(value)}"
 
 
-def show_result(console: Console, result: OptimizeResult, seconds: float) -> None:
-    """Print what was found, what it is worth, and where it is."""
+def show_result(
+    console: Console, result: OptimizeResult, seconds: float, told_before: Sequence[str] = ()
+) -> None:
+    """Print what was found, what it is worth, and where it is; no warning for a second time."""
     summary = result.summary
     told = summary["best"]
     if told is None:
@@ -120,7 +122,7 @@ def show_result(console: Console, result: OptimizeResult, seconds: float) -> Non
     _show_pareto(console, result)
     facts(console, _found(summary))
     console.print()
-    for warning in result.manifest["warnings"]:
+    for warning in (each for each in result.manifest["warnings"] if each not in told_before):
         console.print(f"Note: {warning}", soft_wrap=True)
     console.print(summary["verdict"], soft_wrap=not console.is_terminal)
     console.print(f"\nDone in {duration(seconds)}: {result.folder}", soft_wrap=True)
@@ -210,7 +212,7 @@ def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
-    if summary["luck"]["trial"] is not None:
+    if summary["luck"]["trials"]:
         yield "Luck", _luck(summary["luck"])
     if summary["null"] is not None:
         yield "Null", _null(summary["null"])

@@ -132,7 +132,7 @@ def _check(times: TimeArray, rates: FloatArray) -> None:
     if len(wrong):
         raise DataError(
             "a funding rate is a fraction of the position (0.0001 is 0.01 %) and must lie "
-            f"between -1 and 1, got {rates[wrong[0]]!r} at {times[wrong[0]]}"
+            f"between -1 and 1, got {rates[wrong[0]]:g} at {times[wrong[0]]}"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
-from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
+from meseta.optimise import InstrumentsProblem, StrategyProblem, find_aggregate, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
 from meseta.pipeline._optimize_files import read_instruments
@@ -146,10 +146,20 @@ def plan_optimize(
     strategy = _strategy(config)
     base = StrategyFile()
     if config.strategy_config is not None:
-        base = read_strategy(Path(config.strategy_config))
+        base = _base(config.strategy_config)
     used = () if strategy is None else (strategy,)
     kept = _kept(config) if resume else None
     return plan_instruments(config, kept or load_instruments(config, used, progress), base)
+
+
+def _base(path: Path) -> StrategyFile:
+    """Read the strategy file, and refuse parameters that no grid can have."""
+    base = read_strategy(path)
+    try:
+        GridParameters.from_params(base.params)
+    except ArgumentError as error:
+        raise ArgumentError(f"the strategy file {path}: {error}") from error
+    return base
 
 
 def _strategy(config: OptimizeConfig) -> Strategy | None:
@@ -240,6 +250,7 @@ def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument)
 
 def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
     if len(problems) == 1:
+        find_aggregate(config.aggregate)  # a mistyped one is refused all the same
         return problems[0]
     return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
 
