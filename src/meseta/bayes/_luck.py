@@ -29,7 +29,7 @@ class Luck:
     Parameters
     ----------
     trials
-        Trials with a Sharpe ratio.
+        Tries: trials with a Sharpe ratio, and those that were pruned.
     sharpe_best
         That of the chosen trial, a year.
     sharpe_expected_of_noise
@@ -53,8 +53,11 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
 
     ``sqrt(variance) * ((1 - g) * Z(1 - 1/N) + g * Z(1 - 1/(N*e)))`` with Euler's constant g and
     the normal quantile Z: Bailey and Lopez de Prado, "The Deflated Sharpe Ratio", Journal of
-    Portfolio Management 40 (5), 2014, equation 1. It takes trials for independent; those of a
-    sampler that learns resemble each other, so that fewer count and noise would do less well.
+    Portfolio Management 40 (5), 2014, equation 1. It takes trials for independent, and their mean
+    for nothing. Those of a sampler that learns are neither: they resemble each other, and crowd
+    where noise was kind. On 40 mirrored markets of 120 days the best of 100 free trials of the
+    hedge grid had 3.9 on average with TPE, where this says 3.65, and 3.4 (3.9) drawn at random.
+    A study on markets without structure has no such doubt.
 
     Parameters
     ----------
