@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from meseta.pipeline import optimize, plan_optimize
+from meseta.pipeline._optimize_null import _space as null_space
 from optimize_market import config_of, prices, write_market
 
 CLOCK = ["duration", "started_at", "attempts"]
@@ -23,8 +24,8 @@ def both(tmp_path_factory):
         if name == "spoilt":
             spoil(path)
         config = config_of(
-            path, folder / name / "runs", trials=10, preset="wide", null=1, walk_forward=True,
-            in_sample=4, out_of_sample=3, adaptive="rebuild", epoch_every=5, batch=5,
+            path, folder / name / "runs", trials=8, preset="wide", null=1, walk_forward=True,
+            in_sample=4, out_of_sample=3, adaptive="rebuild", epoch_every=4, batch=4,
         )  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MESETA_HOME", str(folder / name / "home"))
@@ -61,3 +62,35 @@ def test_the_vault_is_read_by_its_own_figures_alone(both):
     assert before[0].equals(before[1])
     assert not after[0].equals(after[1])
     assert after[0]["trial"].to_list() == after[1]["trial"].to_list()
+
+
+def cheapest(space):
+    """Return the smallest base quantity, and the price that the largest is bound by."""
+    found = next(each for each in space.dependents if each.name == "base_qty")
+    return found.low, found.bound.price
+
+
+def test_a_space_has_the_prices_of_its_own_rows(tmp_path):
+    bars = write_market(tmp_path)
+    plan = plan_optimize(config_of(bars, tmp_path, instrument={"min_notional": 400.0}))
+    rows = pl.read_csv(bars)[: plan.problem.span[1]]
+    low, price = cheapest(plan.space)
+    assert (low - 0.001) * rows["low"].min() < 400 <= low * rows["low"].min()
+    assert price == rows["high"].max()
+    drawn = plan.problem.shuffled(1)
+    assert cheapest(null_space(plan, drawn))[1] == drawn.market.bars.high[: len(rows)].max()
+
+
+def test_a_range_of_ones_own_stays_where_a_null_market_has_no_use_for_it(tmp_path):
+    given = {
+        "base_qty": {"low": 0.0011, "high": 0.0012},
+        "grid_levels_long": 3,
+        "grid_levels_short": 3,
+        "qty_scale": 1,
+    }
+    plan = plan_optimize(config_of(write_market(tmp_path), tmp_path, space=given))
+    drawn = plan.problem.shuffled(1)
+    bars = drawn.market.bars
+    for name in ("open", "high", "low", "close"):
+        object.__setattr__(bars, name, getattr(bars, name) / 100)
+    assert null_space(plan, drawn) == plan.space
