@@ -20,6 +20,7 @@ __all__ = ["Luck", "daily_returns", "deflated_sharpe", "expected_best_sharpe", "
 
 # Fewer say nothing of the shape of their distribution.
 _LEAST_RETURNS = 8
+_YEAR = 365.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
     )
 
 
-def daily_returns(time: npt.NDArray[np.datetime64], equity: FloatArray) -> FloatArray:
+def daily_returns(
+    time: npt.NDArray[np.datetime64], equity: FloatArray
+) -> tuple[FloatArray, float]:
     """Return what an account made on each day, from its value at the last bar of each.
 
     Parameters
@@ -125,37 +128,45 @@ def daily_returns(time: npt.NDArray[np.datetime64], equity: FloatArray) -> Float
     -------
     ndarray
         float64, one fewer than there are days; empty once there is nothing left to lose.
+    float
+        How many of them there are in a year.
     """
     days = time.astype("datetime64[D]")
-    ends = equity[np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)]
+    rows = np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)
+    ends = equity[rows]
     if ends.size < 2 or not (ends[:-1] > 0).all():
-        return np.empty(0)
+        return np.empty(0), _YEAR
     made: FloatArray = ends[1:] / ends[:-1] - 1
-    return made
+    passed = int((days[rows[-1]] - days[rows[0]]).astype(int))
+    return made, made.size * _YEAR / passed
 
 
-def luck_of(sharpes: Sequence[float], best: float, returns: FloatArray) -> Luck:
+def luck_of(
+    sharpes: Sequence[float],
+    best: float,
+    returns: FloatArray,
+    *,
+    year: float = _YEAR,
+    others: int = 0,
+) -> Luck:
     """Judge the best of some trials.
 
     Parameters
     ----------
     sharpes
-        Of all trials, a year; NaN are left out.
+        Of the trials, a year; NaN are left out.
     best
         That of the chosen trial, a year.
     returns
         What the chosen trial made in each period, shape (T,).
+    year
+        How many periods a year has.
+    others
+        Tries of which no Sharpe ratio is known.
     """
     known = np.array([each for each in sharpes if math.isfinite(each)], dtype=np.float64)
     variance = float(np.var(known, ddof=1)) if known.size > 1 else 0.0
-    noise = expected_best_sharpe(variance, known.size)
-    deflated = deflated_sharpe(returns, noise / _years(best, returns))
-    return Luck(known.size, best, noise, variance, deflated)
-
-
-def _years(best: float, returns: FloatArray) -> float:
-    """Return what a period's Sharpe ratio was multiplied by to be a year's."""
-    spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
-    ratio = float(np.mean(returns)) / spread if spread > 0 else 0.0
-    # A year of days where the ratio itself does not tell.
-    return best / ratio if ratio * best > 0 else math.sqrt(365)
+    tries = known.size + others if known.size else 0
+    noise = expected_best_sharpe(variance, tries)
+    deflated = deflated_sharpe(returns, noise / math.sqrt(year))
+    return Luck(tries, best, noise, variance, deflated)
