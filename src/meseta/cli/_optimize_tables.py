@@ -118,7 +118,7 @@ def show_result(console: Console, result: OptimizeResult, seconds: float) -> Non
         _show_best(console, told)
         _show_both(console, result.folder)
     _show_pareto(console, result)
-    facts(console, _found(summary))
+    facts(console, _found(summary, result.manifest["vault"]))
     console.print()
     for warning in result.manifest["warnings"]:
         console.print(f"Note: {warning}", soft_wrap=True)
@@ -198,15 +198,20 @@ def _show_nearest(console: Console, nearest: Sequence[dict[str, Any]]) -> None:
         (
             str(each["trial"]),
             *(written(each["in_sample"].get(name)) for name, (_, written) in _SHORT.items()),
-            ", ".join(each["violated"]),
+            _missed(each["violated"]),
         )
         for each in nearest
     ]
     heads = ("trial", *(head for head, _ in _SHORT.values()), "misses")
-    table(console, "Nearest misses", heads, rows, left=1, wrap=("misses",))
+    table(console, "Nearest misses, in-sample", heads, rows, left=1, wrap=("misses",))
 
 
-def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _missed(names: Sequence[str]) -> str:
+    """Return the figures that violate their constraints."""
+    return ", ".join(_CONSTRAINTS[name][0] if name in _CONSTRAINTS else name for name in names)
+
+
+def _found(summary: dict[str, Any], vault: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
@@ -216,23 +221,26 @@ def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Null", _null(summary["null"])
     if summary["windows"] is not None:
         yield "Windows", _walked(summary["windows"])
+    if vault is not None and (vault["opened"] or 0) > 1:
+        yield "Vault", f"opened {vault['opened']} times for these data: each look wears it"
 
 
 def _luck(luck: dict[str, Any]) -> str:
     return (
-        f"Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
+        f"in-sample Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
         f"{number(luck['sharpe_expected_of_noise'])} expected of the best of "
-        f"{count(luck['trials'])} trials of noise; deflated Sharpe "
-        f"{number(luck['deflated_sharpe'])}"
+        f"{count(luck['trials'])} independent trials of noise; deflated Sharpe ratio "
+        f"{share(luck['deflated_sharpe'])}, where 95 % would be sure"
     )
 
 
 def _null(null: dict[str, Any]) -> str:
     scores = ", ".join(number(each, 3) for each in null["best_scores"])
+    passed = sum(bool(each) for each in null["feasible"])
     return (
-        f"best score {number(null['score'], 3)} between fixed bounds; on {null['runs']} markets "
-        f"without structure "
-        f"{scores}; p = {number(null['p_score'])}"
+        f"best in-sample score {number(null['score'], 3)} between fixed bounds; on "
+        f"{null['runs']} markets without structure {scores}; p = {number(null['p_score'])}; "
+        f"on {passed} of them a trial meets the constraints"
     )
 
 
@@ -264,12 +272,12 @@ def show_top(console: Console, trials: Sequence[Trial], names: Sequence[str]) ->
             number(each.score, 4),
             "yes" if each.feasible else "no",
             *_figures(each),
-            ", ".join(each.violated),
+            _missed(each.violated),
         )
         for each in trials
     ]
     heads = ("trial", "score", "feasible", *(head for head, _ in _SHORT.values()), "misses")
-    table(console, "Best trials", heads, rows, left=0, wrap=("misses",))
+    table(console, "Best trials, in-sample", heads, rows, left=0, wrap=("misses",))
     shown = trials[:_MOST_COLUMNS]
     values = [(name, *(f"{each.params[name]:.6g}" for each in shown)) for name in names]
     heads = ("", *(str(each.number) for each in shown))
