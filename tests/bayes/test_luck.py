@@ -84,12 +84,17 @@ def test_the_year_is_the_one_that_the_trials_use():
     assert one.deflated_sharpe == pytest.approx(deflated_sharpe(returns, noise))
 
 
-def test_the_test_does_not_depend_on_how_near_nothing_a_ratio_is():
-    """The Sharpe ratio of a trial leaves out what is no whole day; its returns here do not."""
-    returns = np.random.default_rng(4).normal(0, 0.01, 200)
-    returns -= returns.mean() - 1e-9
-    sharpes = np.random.default_rng(5).normal(0, 1, 50).tolist()
-    assert luck_of(sharpes, 0.05, returns).deflated_sharpe < 0.1
+def test_the_ratio_is_the_one_that_was_chosen_by():
+    """Two instruments that move apart make a curve with a better ratio than either has."""
+    draw = np.random.default_rng(4).normal(0.001, 0.01, (2, 400))
+    draw += 0.001 - draw.mean(axis=1, keepdims=True)
+    each = 0.001 / draw.std(axis=1, ddof=1) * math.sqrt(365)
+    sharpes = np.random.default_rng(5).normal(0, 0.5, 50).tolist()
+    both = luck_of(sharpes, each.mean(), draw.mean(axis=0), year=365)
+    one = luck_of(sharpes, each[0], draw[0], year=365)
+    assert both.deflated_sharpe == pytest.approx(one.deflated_sharpe, abs=0.02)
+    assert luck_of(sharpes, 0.0, draw[0]).deflated_sharpe < 0.5
+    assert math.isnan(luck_of(sharpes, math.nan, draw[0]).deflated_sharpe)
 
 
 def test_what_was_pruned_was_tried():

@@ -81,7 +81,7 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
     return math.sqrt(variance) * spread
 
 
-def deflated_sharpe(returns: FloatArray, noise: float) -> float:
+def deflated_sharpe(returns: FloatArray, noise: float, ratio: float | None = None) -> float:
     """Return the probability that the true Sharpe ratio lies above that of noise.
 
     ``PSR = Phi((SR - noise) * sqrt(T - 1) / sqrt(1 - skew * SR + (kurtosis - 1) / 4 * SR**2))``,
@@ -93,6 +93,8 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
         Of each period, shape (T,), fractions.
     noise
         Sharpe ratio a period to be expected of the best trial without skill.
+    ratio
+        That of the trial, where it is measured otherwise; None for that of the returns.
 
     Returns
     -------
@@ -100,9 +102,10 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
         0 to 1; NaN of fewer than 8 returns, or of returns that are all alike.
     """
     spread = float(np.std(returns, ddof=1)) if returns.size >= _LEAST_RETURNS else 0.0
-    if not spread > 0 or not math.isfinite(noise):
+    if ratio is None:
+        ratio = float(np.mean(returns)) / spread if spread > 0 else math.nan
+    if not spread > 0 or not math.isfinite(noise) or not math.isfinite(ratio):
         return math.nan
-    ratio = float(np.mean(returns)) / spread
     z = (returns - np.mean(returns)) / np.std(returns)
     skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
     error = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
@@ -168,5 +171,7 @@ def luck_of(
     variance = float(np.var(known, ddof=1)) if known.size > 1 else 0.0
     tries = known.size + others if known.size else 0
     noise = expected_best_sharpe(variance, tries)
-    deflated = deflated_sharpe(returns, noise / math.sqrt(year))
+    # The ratio that was chosen by: that of several instruments is no ratio of one curve's.
+    root = math.sqrt(year)
+    deflated = deflated_sharpe(returns, noise / root, best / root)
     return Luck(tries, best, noise, variance, deflated)
