@@ -34,9 +34,9 @@ def walked(made, traded=3):
 def test_what_holds_up_says_against_what():
     told = verdict_of(summary(0.05, null=CLEAR, windows=walked(0.012)))
     assert told == (
-        "Trial 7 meets the constraints in-sample and made +5.0 % in the vault (40 trades). "
+        "Trial 7 meets the constraints in-sample and made +5.00 % in the vault (40 trades). "
         "Against luck: the deflated Sharpe ratio is 99 %; the same search scores as well on none "
-        "of 20 markets without structure; walking forward made +1.2 % out-of-sample."
+        "of 20 markets without structure; walking forward made +1.20 % out-of-sample."
     )
 
 
@@ -45,7 +45,7 @@ def test_what_was_not_tried_is_said():
     assert told.endswith("is 99 %; markets without structure were not tried.")
 
 
-@pytest.mark.parametrize(("made", "said"), [(-0.01, "made -1.0 %"), (0.0, "made nothing")])
+@pytest.mark.parametrize(("made", "said"), [(-0.01, "made -1.00 %"), (0.0, "made nothing")])
 def test_a_loss_in_the_vault_is_nothing(made, said):
     assert verdict_of(summary(made, trades=1)) == (
         f"Nothing worth having: trial 7 meets the constraints in-sample, but {said} in the vault "
@@ -92,7 +92,7 @@ def test_markets_without_structure_may_have_as_much(null, doubted, said):
 @pytest.mark.parametrize(
     ("windows", "said"),
     [
-        (walked(-0.03), "It may be luck: walking forward made -3.0 % out-of-sample."),
+        (walked(-0.03), "It may be luck: walking forward made -3.00 % out-of-sample."),
         (walked(0.0, traded=0), "no window of the walk-forward had a trial that meets the"),
     ],
 )

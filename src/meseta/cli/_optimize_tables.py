@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["show_funnel", "show_importance", "show_plan", "show_result", "show_top"]
 
+
+def _finely(value: float | None) -> str:
+    """Write a fraction in percent with two decimals: a small grid makes little and risks less."""
+    return "-" if value is None else f"{value:.2%}".replace("%", " %")
+
+
 _ALL = {
-    "total_return": ("return", share),
+    "total_return": ("return", _finely),
     "sharpe": ("Sharpe", number),
-    "max_drawdown": ("drawdown", share),
+    "max_drawdown": ("drawdown", _finely),
     "calmar": ("Calmar", number),
     "profit_factor": ("profit factor", number),
     "win_rate": ("win rate", share),
@@ -151,12 +157,12 @@ def _show_both(console: Console, folder: Path) -> None:
             str(row["rank"]),
             str(row["trial"]),
             "yes" if row["feasible"] else "no",
-            share(row["total_return"]),
-            share(outside.get(row["trial"], {}).get("total_return")),
+            _finely(row["total_return"]),
+            _finely(outside.get(row["trial"], {}).get("total_return")),
             number(row["sharpe"]),
             number(outside.get(row["trial"], {}).get("sharpe")),
-            share(row["max_drawdown"]),
-            share(outside.get(row["trial"], {}).get("max_drawdown")),
+            _finely(row["max_drawdown"]),
+            _finely(outside.get(row["trial"], {}).get("max_drawdown")),
             count(row["trades"]),
             count(outside.get(row["trial"], {}).get("trades")),
         )
@@ -246,7 +252,8 @@ def _null(null: dict[str, Any]) -> str:
 
 def _walked(walk: dict[str, Any]) -> str:
     traded = f"{walk['traded']} of {walk['windows']} traded"
-    made = f"{share(walk['total_return'])} out-of-sample, drawdown {share(walk['max_drawdown'])}"
+    figures = (_finely(walk[name]) for name in ("total_return", "max_drawdown"))
+    made = "{} out-of-sample, drawdown {}".format(*figures)
     return "; ".join(filter(None, [f"{traded}, {made}", walk["said"]]))
 
 

@@ -73,7 +73,7 @@ def _luck(summary: dict[str, Any]) -> str:
     said = [_noise(summary["luck"]), _null(summary["null"]), _walked(summary["windows"])]
     doubts = [text for text, holds in said if text and holds is False]
     if doubts:
-        return f"It may be luck: {', and '.join(doubts)}."
+        return f"It may be luck: {'; '.join(doubts)}."
     reasons = [text for text, holds in said if text and holds]
     unknown = [text for text, holds in said if text and holds is None]
     return f"Against luck: {'; '.join([*reasons, *unknown])}."
@@ -127,6 +127,6 @@ def _many(number: int, one: str) -> str:
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
-def _percent(value: float, places: int = 1) -> str:
+def _percent(value: float, places: int = 2) -> str:
     sign = "+" if places else ""
     return f"{value:{sign}.{places}%}".replace("%", " %")
