@@ -54,21 +54,57 @@ def test_what_cannot_be_judged_is_nan():
 
 def test_daily_returns_take_the_last_bar_of_each_day():
     time = np.datetime64("2024-01-01T00:00", "us") + np.arange(5) * HALF_DAY
-    made = daily_returns(time, np.array([100.0, 110.0, 50.0, 121.0, 242.0]))
+    made, year = daily_returns(time, np.array([100.0, 110.0, 50.0, 121.0, 242.0]))
     assert made == pytest.approx([0.1, 1.0])
-    assert daily_returns(time[:2], np.array([1.0, 2.0])).size == 0
-    assert daily_returns(time, np.array([100.0, 0.0, 1.0, 1.0, 1.0])).size == 0
+    assert year == 365.25
+    assert daily_returns(time[:2], np.array([1.0, 2.0]))[0].size == 0
+    assert daily_returns(time, np.array([100.0, 0.0, 1.0, 1.0, 1.0]))[0].size == 0
+
+
+def test_a_year_of_shares_has_their_sessions():
+    days = np.arange("2023-01-02", "2024-01-02", dtype="datetime64[D]")
+    sessions = days[np.is_busday(days)].astype("datetime64[us]") + np.timedelta64(15, "h")
+    returns, year = daily_returns(sessions, np.linspace(100.0, 120.0, sessions.size))
+    assert returns.size == sessions.size - 1
+    assert year == pytest.approx(260.9, abs=0.3)  # without holidays
 
 
 def test_the_year_is_the_one_that_the_trials_use():
     returns = np.random.default_rng(4).normal(0.002, 0.01, 200)
     ratio = returns.mean() / returns.std(ddof=1)
-    sharpes = [*np.random.default_rng(5).normal(0, 1, 50), math.nan]
-    by_days = luck_of([s * math.sqrt(365) for s in sharpes], ratio * math.sqrt(365), returns)
-    by_weeks = luck_of([s * math.sqrt(252) for s in sharpes], ratio * math.sqrt(252), returns)
-    assert by_days.trials == 50
-    assert by_days.deflated_sharpe == pytest.approx(by_weeks.deflated_sharpe)
-    assert by_days.sharpe_expected_of_noise > by_weeks.sharpe_expected_of_noise
+    sharpes = [*np.random.default_rng(5).normal(0, 0.05, 50), math.nan]
+    one, other = (
+        luck_of([s * root for s in sharpes], ratio * root, returns, year=root**2)
+        for root in (math.sqrt(365), math.sqrt(252))
+    )
+    assert one.trials == 50
+    assert one.deflated_sharpe == pytest.approx(other.deflated_sharpe)
+    assert one.sharpe_expected_of_noise > other.sharpe_expected_of_noise
+    noise = expected_best_sharpe(float(np.var(sharpes[:50], ddof=1)), 50)
+    assert one.deflated_sharpe == pytest.approx(deflated_sharpe(returns, noise))
+
+
+def test_the_ratio_is_the_one_that_was_chosen_by():
+    """Two instruments that move apart make a curve with a better ratio than either has."""
+    draw = np.random.default_rng(4).normal(0.001, 0.01, (2, 400))
+    draw += 0.001 - draw.mean(axis=1, keepdims=True)
+    each = 0.001 / draw.std(axis=1, ddof=1) * math.sqrt(365)
+    sharpes = np.random.default_rng(5).normal(0, 0.5, 50).tolist()
+    both = luck_of(sharpes, each.mean(), draw.mean(axis=0), year=365)
+    one = luck_of(sharpes, each[0], draw[0], year=365)
+    assert both.deflated_sharpe == pytest.approx(one.deflated_sharpe, abs=0.02)
+    assert luck_of(sharpes, 0.0, draw[0]).deflated_sharpe < 0.5
+    assert math.isnan(luck_of(sharpes, math.nan, draw[0]).deflated_sharpe)
+
+
+def test_what_was_pruned_was_tried():
+    returns = np.random.default_rng(4).normal(0.002, 0.01, 200)
+    sharpes = np.random.default_rng(5).normal(0, 1, 50).tolist()
+    plain, more = (luck_of(sharpes, 2.0, returns, others=many) for many in (0, 50))
+    assert (plain.trials, more.trials) == (50, 100)
+    assert more.sharpe_variance == plain.sharpe_variance
+    assert more.deflated_sharpe < plain.deflated_sharpe
+    assert luck_of([], math.nan, np.empty(0), others=9).trials == 0
 
 
 def test_a_single_trial_has_no_luck():

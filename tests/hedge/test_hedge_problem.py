@@ -169,15 +169,23 @@ def test_a_mirrored_market_keeps_sizes_alone(problem):
     assert (made.high >= np.maximum(made.open, made.close)).all()
     assert (made.low <= np.minimum(made.open, made.close)).all()
     np.testing.assert_array_equal(made.volume, bars.volume)
-    sizes = [np.log(one.high / one.low) for one in (made, bars)]
+    sizes = [(one.high - one.low) / one.open for one in (made, bars)]
     np.testing.assert_allclose(sizes[0], sizes[1], atol=3e-4)
-    moves = [np.log(one.close / one.open) for one in (made, bars)]
+    moves = [one.close / one.open - 1 for one in (made, bars)]
     np.testing.assert_allclose(np.abs(moves[0]), np.abs(moves[1]), atol=3e-4)
     turned = np.mean(np.sign(moves[0]) == np.sign(moves[1]))
     assert 0.4 < turned < 0.65
     assert own.funding is problem.market.funding
     assert problem.shuffled(1).fingerprint == problem.shuffled(1).fingerprint
     assert problem.shuffled(1).fingerprint != problem.shuffled(2).fingerprint
+
+
+def test_mirrored_markets_of_other_rows_turn_together(market):
+    own = HedgeProblem.make(market, RULES).shuffled(3).market.bars
+    later = HedgeMarket.make(market.bars.slice(150, len(market.bars)), market.funding)
+    part = HedgeProblem.make(later, RULES).shuffled(3).market.bars
+    moves = own.close[150:] / own.open[150:] - 1, part.close / part.open - 1
+    np.testing.assert_allclose(moves[0], moves[1], atol=3e-4)
 
 
 def test_a_mirrored_market_keeps_the_distance_of_mark_prices(market):

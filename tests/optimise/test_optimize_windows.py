@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +102,8 @@ def test_the_transfer_is_the_last_windows_best_as_first_trial(both: WindowStudie
     assert changed["better"] + changed["worse"] <= changed["windows"] == 5
     assert changed["final_equity"] == warm[-1].final_equity - cold[-1].final_equity
     assert both.said().startswith("with the last window's best as first trial, ")
+    missing = [replace(w, found=replace(w.found, feasible=not w.found.feasible)) for w in warm]
+    assert replace(both, windows=tuple(missing)).summary()["changed"]["windows"] == 0
 
 
 def test_the_same_walk_is_the_same_and_the_other_way_is_the_comparison(

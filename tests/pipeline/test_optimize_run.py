@@ -202,7 +202,10 @@ class TestStrategyFile:
 
     def test_the_heading_says_where_it_comes_from(self, done):
         text = done.best_file.read_text()
-        assert f"# study study: trial {done.summary['best']['trial']} of 12, score" in text
+        assert (
+            f"# study study: trial {done.summary['best']['trial']} of 12, in-sample score" in text
+        )
+        assert f"# {done.summary['verdict']}\n" in text
         assert f"fingerprint {done.plan.problem.fingerprint}" in text
         assert "# in-sample 2025-03-03T00:00:00 to " in text
 
@@ -240,7 +243,7 @@ class TestVault:
         assert result.manifest["vault"] is None
         assert result.plan.problem.span[1] == len(result.plan.bars)
         assert set(table(result, "spans")["part"]) == {"in-sample"}
-        assert "no vault says what it makes" in result.summary["verdict"]
+        assert "there is no vault to say what it makes" in result.summary["verdict"]
 
     def test_it_may_be_months(self, bars, tmp_path):
         plan = plan_optimize(config_of(bars, tmp_path, vault=0.1))
@@ -328,7 +331,7 @@ class TestNoneFeasible:
         config = config_of(bars, tmp_path, constraints=hard, trials=6, best_infeasible=True)
         result = made(config)
         assert result.best_file == result.folder / "study_best_infeasible.yaml"
-        assert "# it misses min_sharpe" in result.best_file.read_text()
+        assert "# it misses Sharpe ratio" in result.best_file.read_text()
 
     def test_one_may_be_missed_where_that_is_wanted(self, bars, tmp_path):
         hard = EASY | {"min_sharpe": 500.0}

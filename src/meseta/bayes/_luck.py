@@ -20,6 +20,7 @@ __all__ = ["Luck", "daily_returns", "deflated_sharpe", "expected_best_sharpe", "
 
 # Fewer say nothing of the shape of their distribution.
 _LEAST_RETURNS = 8
+_YEAR = 365.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Luck:
     Parameters
     ----------
     trials
-        Trials with a Sharpe ratio.
+        Tries: trials with a Sharpe ratio, and those that were pruned.
     sharpe_best
         That of the chosen trial, a year.
     sharpe_expected_of_noise
@@ -53,8 +54,11 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
 
     ``sqrt(variance) * ((1 - g) * Z(1 - 1/N) + g * Z(1 - 1/(N*e)))`` with Euler's constant g and
     the normal quantile Z: Bailey and Lopez de Prado, "The Deflated Sharpe Ratio", Journal of
-    Portfolio Management 40 (5), 2014, equation 1. It takes trials for independent; those of a
-    sampler that learns resemble each other, so that fewer count and noise would do less well.
+    Portfolio Management 40 (5), 2014, equation 1. It takes trials for independent, and their mean
+    for nothing. Those of a sampler that learns are neither: they resemble each other, and crowd
+    where noise was kind. On 40 mirrored markets of 120 days the best of 100 free trials of the
+    hedge grid had 3.9 on average with TPE, where this says 3.65, and 3.4 (3.9) drawn at random.
+    A study on markets without structure has no such doubt.
 
     Parameters
     ----------
@@ -77,7 +81,7 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
     return math.sqrt(variance) * spread
 
 
-def deflated_sharpe(returns: FloatArray, noise: float) -> float:
+def deflated_sharpe(returns: FloatArray, noise: float, ratio: float | None = None) -> float:
     """Return the probability that the true Sharpe ratio lies above that of noise.
 
     ``PSR = Phi((SR - noise) * sqrt(T - 1) / sqrt(1 - skew * SR + (kurtosis - 1) / 4 * SR**2))``,
@@ -89,6 +93,8 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
         Of each period, shape (T,), fractions.
     noise
         Sharpe ratio a period to be expected of the best trial without skill.
+    ratio
+        That of the trial, where it is measured otherwise; None for that of the returns.
 
     Returns
     -------
@@ -96,9 +102,10 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
         0 to 1; NaN of fewer than 8 returns, or of returns that are all alike.
     """
     spread = float(np.std(returns, ddof=1)) if returns.size >= _LEAST_RETURNS else 0.0
-    if not spread > 0 or not math.isfinite(noise):
+    if ratio is None:
+        ratio = float(np.mean(returns)) / spread if spread > 0 else math.nan
+    if not spread > 0 or not math.isfinite(noise) or not math.isfinite(ratio):
         return math.nan
-    ratio = float(np.mean(returns)) / spread
     z = (returns - np.mean(returns)) / np.std(returns)
     skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
     error = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
@@ -108,7 +115,9 @@ def deflated_sharpe(returns: FloatArray, noise: float) -> float:
     )
 
 
-def daily_returns(time: npt.NDArray[np.datetime64], equity: FloatArray) -> FloatArray:
+def daily_returns(
+    time: npt.NDArray[np.datetime64], equity: FloatArray
+) -> tuple[FloatArray, float]:
     """Return what an account made on each day, from its value at the last bar of each.
 
     Parameters
@@ -122,37 +131,47 @@ def daily_returns(time: npt.NDArray[np.datetime64], equity: FloatArray) -> Float
     -------
     ndarray
         float64, one fewer than there are days; empty once there is nothing left to lose.
+    float
+        How many of them there are in a year.
     """
     days = time.astype("datetime64[D]")
-    ends = equity[np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)]
+    rows = np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)
+    ends = equity[rows]
     if ends.size < 2 or not (ends[:-1] > 0).all():
-        return np.empty(0)
+        return np.empty(0), _YEAR
     made: FloatArray = ends[1:] / ends[:-1] - 1
-    return made
+    passed = int((days[rows[-1]] - days[rows[0]]).astype(int))
+    return made, made.size * _YEAR / passed
 
 
-def luck_of(sharpes: Sequence[float], best: float, returns: FloatArray) -> Luck:
+def luck_of(
+    sharpes: Sequence[float],
+    best: float,
+    returns: FloatArray,
+    *,
+    year: float = _YEAR,
+    others: int = 0,
+) -> Luck:
     """Judge the best of some trials.
 
     Parameters
     ----------
     sharpes
-        Of all trials, a year; NaN are left out.
+        Of the trials, a year; NaN are left out.
     best
         That of the chosen trial, a year.
     returns
         What the chosen trial made in each period, shape (T,).
+    year
+        How many periods a year has.
+    others
+        Tries of which no Sharpe ratio is known.
     """
     known = np.array([each for each in sharpes if math.isfinite(each)], dtype=np.float64)
     variance = float(np.var(known, ddof=1)) if known.size > 1 else 0.0
-    noise = expected_best_sharpe(variance, known.size)
-    deflated = deflated_sharpe(returns, noise / _years(best, returns))
-    return Luck(known.size, best, noise, variance, deflated)
-
-
-def _years(best: float, returns: FloatArray) -> float:
-    """Return what a period's Sharpe ratio was multiplied by to be a year's."""
-    spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
-    ratio = float(np.mean(returns)) / spread if spread > 0 else 0.0
-    # A year of days where the ratio itself does not tell.
-    return best / ratio if ratio * best > 0 else math.sqrt(365)
+    tries = known.size + others if known.size else 0
+    noise = expected_best_sharpe(variance, tries)
+    # The ratio that was chosen by: that of several instruments is no ratio of one curve's.
+    root = math.sqrt(year)
+    deflated = deflated_sharpe(returns, noise / root, best / root)
+    return Luck(tries, best, noise, variance, deflated)

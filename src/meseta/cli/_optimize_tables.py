@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["show_funnel", "show_importance", "show_plan", "show_result", "show_top"]
 
+
+def _finely(value: float | None) -> str:
+    """Write a fraction in percent with two decimals: a small grid makes little and risks less."""
+    return "-" if value is None else f"{value:.2%}".replace("%", " %")
+
+
 _ALL = {
-    "total_return": ("return", share),
+    "total_return": ("return", _finely),
     "sharpe": ("Sharpe", number),
-    "max_drawdown": ("drawdown", share),
+    "max_drawdown": ("drawdown", _finely),
     "calmar": ("Calmar", number),
     "profit_factor": ("profit factor", number),
     "win_rate": ("win rate", share),
@@ -120,7 +126,7 @@ def show_result(
         _show_best(console, told)
         _show_both(console, result.folder)
     _show_pareto(console, result)
-    facts(console, _found(summary))
+    facts(console, _found(summary, result.manifest["vault"]))
     console.print()
     for warning in (each for each in result.manifest["warnings"] if each not in told_before):
         console.print(f"Note: {warning}", soft_wrap=True)
@@ -153,12 +159,12 @@ def _show_both(console: Console, folder: Path) -> None:
             str(row["rank"]),
             str(row["trial"]),
             "yes" if row["feasible"] else "no",
-            share(row["total_return"]),
-            share(outside.get(row["trial"], {}).get("total_return")),
+            _finely(row["total_return"]),
+            _finely(outside.get(row["trial"], {}).get("total_return")),
             number(row["sharpe"]),
             number(outside.get(row["trial"], {}).get("sharpe")),
-            share(row["max_drawdown"]),
-            share(outside.get(row["trial"], {}).get("max_drawdown")),
+            _finely(row["max_drawdown"]),
+            _finely(outside.get(row["trial"], {}).get("max_drawdown")),
             count(row["trades"]),
             count(outside.get(row["trial"], {}).get("trades")),
         )
@@ -200,15 +206,20 @@ def _show_nearest(console: Console, nearest: Sequence[dict[str, Any]]) -> None:
         (
             str(each["trial"]),
             *(written(each["in_sample"].get(name)) for name, (_, written) in _SHORT.items()),
-            ", ".join(each["violated"]),
+            _missed(each["violated"]),
         )
         for each in nearest
     ]
     heads = ("trial", *(head for head, _ in _SHORT.values()), "misses")
-    table(console, "Nearest misses", heads, rows, left=1, wrap=("misses",))
+    table(console, "Nearest misses, in-sample", heads, rows, left=1, wrap=("misses",))
 
 
-def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _missed(names: Sequence[str]) -> str:
+    """Return the figures that violate their constraints."""
+    return ", ".join(_CONSTRAINTS[name][0] if name in _CONSTRAINTS else name for name in names)
+
+
+def _found(summary: dict[str, Any], vault: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
@@ -218,29 +229,33 @@ def _found(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Null", _null(summary["null"])
     if summary["windows"] is not None:
         yield "Windows", _walked(summary["windows"])
+    if vault is not None and (vault["opened"] or 0) > 1:
+        yield "Vault", f"opened {vault['opened']} times for these data: each look wears it"
 
 
 def _luck(luck: dict[str, Any]) -> str:
     return (
-        f"Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
+        f"in-sample Sharpe {number(luck['sharpe_best'])} of trial {luck['trial']}, "
         f"{number(luck['sharpe_expected_of_noise'])} expected of the best of "
-        f"{count(luck['trials'])} trials of noise; deflated Sharpe "
-        f"{number(luck['deflated_sharpe'])}"
+        f"{count(luck['trials'])} independent trials of noise; deflated Sharpe ratio "
+        f"{share(luck['deflated_sharpe'])}, where 95 % would be sure"
     )
 
 
 def _null(null: dict[str, Any]) -> str:
     scores = ", ".join(number(each, 3) for each in null["best_scores"])
+    passed = sum(bool(each) for each in null["feasible"])
     return (
-        f"best score {number(null['score'], 3)} between fixed bounds; on {null['runs']} markets "
-        f"without structure "
-        f"{scores}; p = {number(null['p_score'])}"
+        f"best in-sample score {number(null['score'], 3)} between fixed bounds; on "
+        f"{null['runs']} markets without structure {scores}; p = {number(null['p_score'])}; "
+        f"on {passed} of them a trial meets the constraints"
     )
 
 
 def _walked(walk: dict[str, Any]) -> str:
     traded = f"{walk['traded']} of {walk['windows']} traded"
-    made = f"{share(walk['total_return'])} out-of-sample, drawdown {share(walk['max_drawdown'])}"
+    figures = (_finely(walk[name]) for name in ("total_return", "max_drawdown"))
+    made = "{} out-of-sample, drawdown {}".format(*figures)
     return "; ".join(filter(None, [f"{traded}, {made}", walk["said"]]))
 
 
@@ -266,12 +281,12 @@ def show_top(console: Console, trials: Sequence[Trial], names: Sequence[str]) ->
             number(each.score, 4),
             "yes" if each.feasible else "no",
             *_figures(each),
-            ", ".join(each.violated),
+            _missed(each.violated),
         )
         for each in trials
     ]
     heads = ("trial", "score", "feasible", *(head for head, _ in _SHORT.values()), "misses")
-    table(console, "Best trials", heads, rows, left=0, wrap=("misses",))
+    table(console, "Best trials, in-sample", heads, rows, left=0, wrap=("misses",))
     shown = trials[:_MOST_COLUMNS]
     values = [(name, *(f"{each.params[name]:.6g}" for each in shown)) for name in names]
     heads = ("", *(str(each.number) for each in shown))

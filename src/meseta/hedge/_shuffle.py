@@ -1,4 +1,4 @@
-"""Markets without structure: the bars of a real one, each mirrored by a coin."""
+"""Markets without structure: the bars of a real perpetual, mirrored by coins."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meseta import _mirror
+
 if TYPE_CHECKING:
     from meseta._types import FloatArray
     from meseta.bars import Bars
@@ -14,34 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["mirrored"]
 
+_PRICES = ("open", "high", "low", "close")
+
 
 def mirrored(market: HedgeMarket, tick: float, seed: int) -> HedgeMarket:
-    """Return the market with each bar's path turned over, in log prices, by a fair coin.
+    """Return the market with its moves turned up or down by fair coins (`meseta._mirror`).
 
-    Sizes of bars, of gaps between them and volumes stay, and so do their order and with it the
-    calm and the stormy times; drift and whatever follows from one bar's direction for the next
-    do not. The first open stays. Prices are rounded to the tick. Funding stays as it was
-    settled, and mark prices keep their distance from the last trade as a ratio.
+    Sizes of bars and volumes stay, and so do their order and with it the calm and the stormy
+    times; drift and whatever follows from one bar's direction for the next do not. Prices are
+    rounded to the tick. Funding stays as it was settled, so that whoever is paid by it still is,
+    and mark prices keep their distance from the last trade as a ratio.
     """
     bars = market.bars
-    coin = np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), len(bars))
-    before = np.concatenate([bars.open[:1], bars.close[:-1]])
-    gap = coin * np.log(bars.open / before)
-    moved = coin * np.log(bars.close / bars.open)
-    start = np.log(bars.open[0]) + np.concatenate([[0.0], np.cumsum(gap + moved)[:-1]]) + gap
-    up, down = np.log(bars.high / bars.open), np.log(bars.low / bars.open)
-    own = replace(
-        bars,
-        open=_rounded(start, tick),
-        high=_rounded(start + np.where(coin > 0, up, -down), tick),
-        low=_rounded(start + np.where(coin > 0, down, -up), tick),
-        close=_rounded(start + moved, tick),
-    )
+    drawn = _mirror.mirrored(bars, seed)
+    open_, high, low, close = (_rounded(getattr(drawn, name), tick) for name in _PRICES)
+    own = replace(drawn, open=open_, high=high, low=low, close=close)
     return market.with_bars(own, None if market.mark is None else _marks(market.mark, bars, own))
 
 
-def _rounded(logs: FloatArray, tick: float) -> FloatArray:
-    steps = np.maximum(np.rint(np.exp(logs) / tick), 1.0)
+def _rounded(values: FloatArray, tick: float) -> FloatArray:
+    steps = np.maximum(np.rint(values / tick), 1.0)
     inverse = round(1.0 / tick)
     exact = inverse and abs(inverse * tick - 1.0) < 1e-9
     prices: FloatArray = steps / inverse if exact else steps * tick
@@ -53,7 +47,7 @@ def _marks(mark: Bars, bars: Bars, own: Bars) -> Bars:
     """Return mark prices, each bar scaled as the last trade at its open is."""
     at = np.clip(np.searchsorted(bars.time, mark.time) - 1, 0, len(bars) - 1)
     scale = own.close[at] / bars.close[at]
-    parts = {name: getattr(mark, name) * scale for name in ("open", "high", "low", "close")}
+    parts = {name: getattr(mark, name) * scale for name in _PRICES}
     for part in parts.values():
         part.setflags(write=False)
     return replace(mark, **parts)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from meseta._mirror import mirrored
 from meseta.optimise._aggregates import AGGREGATES, Aggregate, find_aggregate
 from meseta.optimise._instruments import InstrumentsEvaluator, InstrumentsProblem
-from meseta.optimise._mirror import mirrored
 from meseta.optimise._spaces import space_of, space_of_grid
 from meseta.optimise._strategy import StrategyEvaluator, StrategyProblem
 from meseta.optimise._window_results import Found, WindowStudies, WindowStudy

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from meseta._mirror import mirrored
 from meseta.account import Account, Contract
 from meseta.bars import session_open
 from meseta.engine import Simulation, Window, backtest
 from meseta.errors import ArgumentError
 from meseta.optimise._figures import figures
-from meseta.optimise._mirror import mirrored
 from meseta.strategies import Strategy, find_strategy
 
 if TYPE_CHECKING:

@@ -149,7 +149,8 @@ class WindowStudies:
         """Return what a walk made, and what the transfer changed, for a JSON document.
 
         ``changed`` is None without comparison; else `windows`, those whose best in-sample trial
-        was better, worse and the same with transfer, the mean difference of in-sample scores, and
+        was better, worse and the same with transfer where both or neither is feasible, the mean
+        difference of in-sample scores, and
         the difference of the final equities: with transfer less without.
         """
         own = _way(self.windows, self.capital)
@@ -172,7 +173,7 @@ class WindowStudies:
             f"with the last window's best as first trial, the best in-sample score was higher in "
             f"{changed['better']} of {changed['windows']} windows, lower in {changed['worse']} "
             f"({changed['score']:+.3f} on average), and the account ended {abs(gain):,.2f} "
-            f"{'higher' if gain >= 0 else 'lower'} than without"
+            f"{'higher' if gain >= 0 else 'lower'} than without (one path, so mostly luck)"
         )
 
     def _times(self, way: Sequence[WindowStudy]) -> TimeArray:
@@ -230,13 +231,16 @@ def _way(way: Sequence[WindowStudy], capital: float) -> dict[str, Any]:
 
 
 def _changed(warm: Sequence[WindowStudy], cold: Sequence[WindowStudy]) -> dict[str, Any]:
-    """Return what the transfer changed from the second window on."""
-    pairs = [
-        (a.found.score, b.found.score)
-        for a, b in zip(warm[1:], cold[1:], strict=False)
-        if a.found and b.found and a.found.score is not None and b.found.score is not None
+    """Return what the transfer changed from the second window on.
+
+    A feasible trial and a nearest miss are not compared: scores do not know of constraints.
+    """
+    found = [(a.found, b.found) for a, b in zip(warm[1:], cold[1:], strict=False)]
+    gains = [
+        a.score - b.score
+        for a, b in found
+        if a and b and a.feasible == b.feasible and a.score is not None and b.score is not None
     ]
-    gains = [a - b for a, b in pairs]
     return {
         "windows": len(gains),
         "better": sum(gain > 0 for gain in gains),

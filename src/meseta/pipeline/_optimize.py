@@ -299,7 +299,7 @@ class _Work:
             return None
         kind = "best" if result.best is not None else "best_infeasible"
         path = self.folder.path / f"{self.plan.name}_{kind}.yaml"
-        write_text(path, best_text(self.plan, chosen, len(result.trials)))
+        write_text(path, best_text(self.plan, chosen, len(result.trials), summary["verdict"]))
         return path
 
 

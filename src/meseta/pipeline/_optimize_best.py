@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from meseta.pipeline._manifest import time_of
+from meseta.pipeline._optimize_verdict import missed
 from meseta.strategy_file import strategy_text
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["best_text"]
 
 
-def best_text(plan: OptimizePlan, told: dict[str, Any], trials: int) -> str:
+def best_text(plan: OptimizePlan, told: dict[str, Any], trials: int, verdict: str) -> str:
     """Return the strategy file of a trial, below a heading that says where it comes from.
 
     Parameters
@@ -25,10 +26,12 @@ def best_text(plan: OptimizePlan, told: dict[str, Any], trials: int) -> str:
         The trial, as the study's summary has it.
     trials
         How many the study had.
+    verdict
+        What the study is worth.
     """
     import yaml
 
-    heading = _heading(plan, told, trials)
+    heading = [*_heading(plan, told, trials), verdict]
     if plan.settings is not None:
         return strategy_text(plan.base.content, told["params"], asdict(plan.settings), heading)
     content = {"strategy": plan.config.strategy, "parameters": told["params"]}
@@ -37,15 +40,16 @@ def best_text(plan: OptimizePlan, told: dict[str, Any], trials: int) -> str:
 
 
 def _heading(plan: OptimizePlan, told: dict[str, Any], trials: int) -> list[str]:
+    whence = f"study {plan.name}: trial {told['trial']} of {trials}"
     lines = [
-        f"study {plan.name}: trial {told['trial']} of {trials}, score {_number(told['score'])}",
+        f"{whence}, in-sample score {_number(told['score'])}",
         f"in-sample {_dates(plan, plan.spans[0])}: {_figures(told['in_sample'])}",
     ]
     if plan.vaults:
         seen = _figures(told["out_of_sample"])
         lines.append(f"out-of-sample {_dates(plan, plan.vaults[0])}: {seen}")
     if told["violated"]:
-        lines.append(f"it misses {', '.join(told['violated'])}")
+        lines.append(f"it misses {missed(told['violated'])}")
     names = ", ".join(each.bars.name for each in plan.instruments)
     return [*lines, f"data {names}, fingerprint {plan.problem.fingerprint}"]
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from meseta.bayes import run_study
+from meseta.errors import ArgumentError
 from meseta.pipeline._progress import Progress
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Trial
+    from meseta.bayes import Problem, Space, Trial
     from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
     from meseta.runs import RunFolder
@@ -38,9 +39,10 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
     rows = _kept(plan, folder)
     for seed in range(len(rows) + 1, plan.config.null_markets + 1):
         tell(Progress("null", seed - 1, plan.config.null_markets))
+        problem = plan.problem.shuffled(seed)
         result = run_study(
-            plan.problem.shuffled(seed),
-            plan.space,
+            problem,
+            _space(plan, problem),
             plan.objective,
             plan.constraints,
             plan.options,
@@ -54,6 +56,17 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
     folder.write_frame(_FILE, _frame(rows))
     tell(Progress("null", plan.config.null_markets, plan.config.null_markets))
     return _frame(rows)
+
+
+def _space(plan: OptimizePlan, problem: Problem) -> Space:
+    """Return the space that the study would have had on this market.
+
+    Quantities that suit the real prices may be no orders at these, or too large.
+    """
+    try:
+        return plan.space_over(problem)
+    except ArgumentError:  # a range of one's own that suits the real prices alone
+        return plan.space
 
 
 def _kept(plan: OptimizePlan, folder: RunFolder) -> list[dict[str, Any]]:

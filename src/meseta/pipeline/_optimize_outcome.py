@@ -169,20 +169,21 @@ def _luck(plan: OptimizePlan, trials: Sequence[Trial], chosen: Trial | None) -> 
     """Hold the chosen trial against as many trials of noise.
 
     Trials without a score are left out: the ratios of fewer than five trades say nothing, and
-    a single one of them could make the variance of all what it likes.
+    a single one of them could make the variance of all what it likes. Pruned ones were tries.
     """
-    returns, best = np.empty(0), float("nan")
+    returns, best, year = np.empty(0), float("nan"), 365.0
     if chosen is not None and chosen.metrics is not None:
         start, stop = plan.problem.span
         curve = plan.problem.evaluator().curve(chosen.params)
-        returns = daily_returns(plan.problem.time[start:stop], curve)
+        returns, year = daily_returns(plan.problem.time[start:stop], curve)
         best = chosen.metrics.sharpe
     sharpes = [
         each.metrics.sharpe
         for each in trials
         if each.metrics is not None and each.score is not None
     ]
-    return asdict(luck_of(sharpes, best, returns)) | {
+    pruned = _count(trials, "pruned")
+    return asdict(luck_of(sharpes, best, returns, year=year, others=pruned)) | {
         "trial": None if chosen is None else chosen.number,
         "score_best": None if chosen is None else chosen.score,
     }

@@ -106,8 +106,8 @@ class OptimizePlan:
         return () if self.vault is None else _spans(self.vault)
 
     def space_over(self, problem: Problem) -> Space:
-        """Return the space of the same problem over other rows: its prices bound quantities."""
-        return _space(self.config, self.strategy, self.instruments, _spans(problem))[0]
+        """Return the space of the same problem over other rows or other prices."""
+        return _space(self.config, self.strategy, problem)[0]
 
 
 def optimize_name(config: OptimizeConfig) -> str:
@@ -199,7 +199,7 @@ def plan_instruments(
     start, stop = whole.span
     edge = vault_row(config.vault, whole.time, whole.span, series[0], parts[0].time)
     problem = whole.over(start, edge)
-    space, said = _space(config, strategy, instruments, _spans(problem))
+    space, said = _space(config, strategy, problem)
     notes = [finding.message for bars in series for finding in bars.warnings]
     return OptimizePlan(
         config=config,
@@ -230,8 +230,13 @@ def _first(base: StrategyFile) -> tuple[Params, ...]:
 
 def _spans(problem: Problem) -> tuple[tuple[int, int], ...]:
     """Return the rows of each instrument in a problem's span."""
-    parts: tuple[Problem, ...] = getattr(problem, "problems", (problem,))
-    return tuple(each.span for each in parts)
+    return tuple(each.span for each in _parts(problem))
+
+
+def _parts(problem: Any) -> tuple[Any, ...]:
+    """Return the problems of single instruments."""
+    parts: tuple[Any, ...] = getattr(problem, "problems", (problem,))
+    return parts
 
 
 def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument) -> Any:
@@ -256,21 +261,23 @@ def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
 
 
 def _space(
-    config: OptimizeConfig,
-    strategy: Strategy | None,
-    instruments: Sequence[Instrument],
-    spans: Sequence[tuple[int, int]],
+    config: OptimizeConfig, strategy: Strategy | None, problem: Problem
 ) -> tuple[Space, list[str]]:
-    """Return where to search, and what was not taken as it stands."""
+    """Return where to search, and what was not taken as it stands.
+
+    Of the prices, those of the problem's own span alone are looked at.
+    """
     if strategy is not None:
         return space_of(strategy, config.space or config.grid), []
     said: list[str] = []
-    pairs = zip(instruments, spans, strict=True)
+    parts = _parts(problem)
+    spans = [each.market.bars.slice(*each.span) for each in parts]
     space = hedge_space(
         config.space or config.preset or "default",
-        price=max(float(each.bars.high[:stop].max()) for each, (_, stop) in pairs),
+        price=max(float(each.high.max()) for each in spans),
+        low_price=min(float(each.low.min()) for each in spans),
         settings=config.settings,
-        has_funding=all(each.funding is not None for each in instruments),
+        has_funding=all(each.market.funding is not None for each in parts),
         warnings=said,
     )
     return space, said

@@ -1,18 +1,30 @@
-"""What a study is worth, in one sentence."""
+"""What a study is worth, in a sentence or two."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["verdict_of"]
+__all__ = ["missed", "verdict_of"]
 
 # What most people ask of a test before they believe it.
 _SURE = 0.95
 _RARE = 0.05
+_FIGURES = {
+    "min_sharpe": "Sharpe ratio",
+    "max_drawdown": "drawdown",
+    "min_trades": "trades",
+    "min_win_rate": "win rate",
+    "min_profit_factor": "profit factor",
+    "min_calmar": "Calmar ratio",
+    "liquidated": "liquidation",
+}
 
 
 def verdict_of(summary: dict[str, Any]) -> str:
-    """Return one sentence on whether anything found is worth having.
+    """Say whether anything found is worth having.
+
+    A loss in the vault ends the matter. What made something there is held against luck: what
+    noise would have, markets without structure, and walking forward, as far as they were tried.
 
     Parameters
     ----------
@@ -22,55 +34,99 @@ def verdict_of(summary: dict[str, Any]) -> str:
     best = summary["best"]
     if best is None:
         return _nothing(summary)
-    text = f"trial {best['trial']} meets the constraints in-sample"
-    unseen, doubts = best["out_of_sample"], _doubts(summary)
+    # The lenient rule lets one be missed.
+    what = (
+        f"all constraints but one ({missed(one)})"
+        if (one := best["violated"])
+        else ("the constraints")
+    )
+    text = f"rial {best['trial']} meets {what} in-sample"
+    unseen = best["out_of_sample"]
     if unseen is None:
-        return _joined(f"{text}; no vault says what it makes on unseen data", doubts)
-    made = unseen["total_return"]
-    if unseen["liquidated"] or made is None or made <= 0:
-        fate = "was liquidated" if unseen["liquidated"] else f"made {_percent(made)}"
-        return f"Nothing worth having: {text}, but {fate} in the vault."
-    luck = "it may be luck" if doubts else "luck alone does not explain it"
-    return _joined(f"{text} and made {_percent(made)} in the vault; {luck}", doubts)
+        return f"T{text}; there is no vault to say what it makes on unseen data. {_luck(summary)}"
+    fate = f"{_made(unseen)} in the vault ({_many(unseen['trades'], 'trade')})"
+    if unseen["liquidated"] or not (unseen["total_return"] or 0) > 0:
+        return f"Nothing worth having: t{text}, but {fate}."
+    return f"T{text} and {fate}. {_luck(summary)}"
+
+
+def missed(names: list[str] | tuple[str, ...]) -> str:
+    """Return in words which figures violate their constraints."""
+    words = [_FIGURES.get(name, name.replace("_", " ")) for name in names]
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _nothing(summary: dict[str, Any]) -> str:
-    text = f"Nothing worth having: none of {summary['complete']} trials meets the constraints"
+    if not summary["complete"]:
+        return "Nothing to judge: no trial was completed."
+    text = f"Nothing worth having: none of {_many(summary['complete'], 'trial')} meets the"
     near = summary["nearest"][:1]
     if not near:
-        return f"{text}."
-    return f"{text}; the nearest, trial {near[0]['trial']}, misses {_listed(near[0]['violated'])}."
+        return f"{text} constraints."
+    # All may be kept by one with too few trades for a score.
+    what = missed(near[0]["violated"]) or "a score, for want of trades"
+    return f"{text} constraints; the nearest, trial {near[0]['trial']}, misses {what}."
 
 
-def _doubts(summary: dict[str, Any]) -> list[str]:
-    luck, null = summary["luck"], summary["null"]
-    doubts = []
-    if luck["deflated_sharpe"] is None or luck["deflated_sharpe"] < _SURE:
-        noise, own = (_number(luck[n]) for n in ("sharpe_expected_of_noise", "sharpe_best"))
-        doubts.append(
-            f"the best of {luck['trials']} trials of noise would have a Sharpe ratio of {noise} "
-            f"(this one: {own})"
-        )
-    if null is not None and null["p_score"] is not None and null["p_score"] > _RARE:
-        doubts.append(
-            f"the same search scores as well on {null['as_good']} of {null['runs']} markets "
-            "without structure"
-        )
-    return doubts
+def _luck(summary: dict[str, Any]) -> str:
+    """Say what speaks for luck; where nothing does, what speaks against it."""
+    said = [_noise(summary["luck"]), _null(summary["null"]), _walked(summary["windows"])]
+    doubts = [text for text, holds in said if text and holds is False]
+    if doubts:
+        return f"It may be luck: {'; '.join(doubts)}."
+    reasons = [text for text, holds in said if text and holds]
+    unknown = [text for text, holds in said if text and holds is None]
+    return f"Against luck: {'; '.join([*reasons, *unknown])}."
 
 
-def _joined(text: str, doubts: list[str]) -> str:
-    whole = f"{text}: {', and '.join(doubts)}" if doubts else text
-    return f"{whole[:1].upper()}{whole[1:]}."
+def _noise(luck: dict[str, Any]) -> tuple[str, bool]:
+    """Return what noise would have, and whether the best trial stands out from it."""
+    deflated, own = luck["deflated_sharpe"], luck["sharpe_best"]
+    noise = luck["sharpe_expected_of_noise"]
+    if deflated is None or own is None or noise is None:
+        return "its days in-sample are too few, or too much alike, for a test against noise", False
+    told = f"the deflated Sharpe ratio is {_percent(deflated, 0)}"
+    if deflated >= _SURE:
+        return told, True
+    best = f"the {noise:.2f} that the best of {_many(luck['trials'], 'trial')} of noise would have"
+    if own <= noise:
+        return f"its Sharpe ratio in-sample, {own:.2f}, is no more than {best}", False
+    return f"its Sharpe ratio in-sample, {own:.2f}, is not surely above {best} ({told})", False
 
 
-def _listed(parts: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+def _null(null: dict[str, Any] | None) -> tuple[str, bool | None]:
+    """Return how markets without structure compare; None where they do not tell."""
+    if null is None:
+        return "markets without structure were not tried", None
+    if null["p_score"] is None:
+        return "", None
+    many = _many(null["runs"], "market") + " without structure"
+    if null["as_good"] == 0 and null["p_score"] > _RARE:
+        return f"{many} {'is' if null['runs'] == 1 else 'are'} too few to tell", None
+    told = f"the same search scores as well on {null['as_good'] or 'none'} of {many}"
+    return told, null["p_score"] <= _RARE
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _walked(windows: dict[str, Any] | None) -> tuple[str, bool | None]:
+    """Return what walking forward made, and whether it is a profit."""
+    if windows is None:
+        return "", None
+    if not windows["traded"]:
+        return "no window of the walk-forward had a trial that meets the constraints", False
+    return f"walking forward {_made(windows)} out-of-sample", windows["total_return"] > 0
 
 
-def _percent(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:+.1%}".replace("%", " %")
+def _made(figures: dict[str, Any]) -> str:
+    if figures.get("liquidated"):
+        return "was liquidated"
+    made = figures["total_return"]
+    return f"made {_percent(made)}" if made else "made nothing"
+
+
+def _many(number: int, one: str) -> str:
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
+def _percent(value: float, places: int = 2) -> str:
+    sign = "+" if places else ""
+    return f"{value:{sign}.{places}%}".replace("%", " %")

@@ -124,7 +124,7 @@ class Null(Model):
     """The same search on markets without structure; one entry a market.
 
     Scores, `score` of the real market too, lie between the objective's own bounds; `feasible`
-    counts each market's feasible trials.
+    counts each market's feasible trials, `as_good` those markets that have such a score too.
     """
 
     runs: int = 0
@@ -132,6 +132,7 @@ class Null(Model):
     best_scores: list[float | None] = Field(default_factory=list)
     best_sharpes: list[float | None] = Field(default_factory=list)
     feasible: list[int | None] = Field(default_factory=list)
+    as_good: int | None = None
     p_score: float | None = None
 
 

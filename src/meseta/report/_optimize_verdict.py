@@ -29,7 +29,8 @@ def study_verdict(study: Study) -> Verdict:
         _noise_sentence(study),
         _null_sentence(study),
     ]
-    doubts = [_infeasible(study), _noise(study), _null(study), *_vault_doubts(study)]
+    luck = [_noise(study), _null(study), _walked(study)]
+    doubts = [_infeasible(study), *luck, *_vault_doubts(study)]
     return Verdict([text for text in sentences if text], [doubt for doubt in doubts if doubt])
 
 
@@ -161,8 +162,8 @@ def _noise_sentence(study: Study) -> str | None:
     deflated = (
         ""
         if luck.deflated_sharpe is None
-        else f" With a probability of {share(luck.deflated_sharpe)} (the deflated Sharpe ratio) "
-        "its true one is above that."
+        else f" The deflated Sharpe ratio, how sure it is that its true one is above that, is "
+        f"{share(luck.deflated_sharpe)}."
     )
     return (
         f"Its Sharpe ratio in-sample is {ratio(luck.sharpe_best)}; of "
@@ -206,12 +207,25 @@ def _infeasible(study: Study) -> Caution | None:
 def _noise(study: Study) -> Caution | None:
     luck = study.summary.luck
     best, expected = luck.sharpe_best, luck.sharpe_expected_of_noise
-    if study.summary.best is None or best is None or expected is None or best > expected:
+    if study.summary.best is None or best is None or expected is None:
         return None
+    if best > expected:
+        return _unsure(luck.deflated_sharpe)
     return Caution(
         "Noise does as well.",
         f"The best trial’s Sharpe ratio ({ratio(best)}) is no better than what the best of "
         f"{many(luck.trials, 'trial')} without an edge would show ({ratio(expected)}).",
+    )
+
+
+def _unsure(deflated: float | None) -> Caution | None:
+    if deflated is None or deflated >= 1 - _CHANCE:
+        return None
+    return Caution(
+        "Noise may do as well.",
+        f"The best trial’s Sharpe ratio is above what noise would show, but not surely: the "
+        f"deflated one is {share(deflated)}, and {share(1 - _CHANCE)} would be sure.",
+        strong=False,
     )
 
 
@@ -221,7 +235,7 @@ def _null(study: Study) -> Caution | None:
         return None
     if null.p_score <= _CHANCE:
         return None
-    if null.p_score <= 1 / (null.runs + 1) + 1e-9:
+    if not null.as_good:
         return Caution(
             "Too few null markets to tell.",
             f"With {null.runs} of them no result can be rarer than 1 in {null.runs + 1}.",
@@ -229,8 +243,22 @@ def _null(study: Study) -> Caution | None:
         )
     return Caution(
         "The search finds as much where nothing is.",
-        f"A share of {share(null.p_score)} of markets without structure would give a best score "
-        "as good as this one.",
+        f"On {count(null.as_good)} of {many(null.runs, 'shuffled market')} it finds a best score "
+        f"as good as this one (p = {ratio(null.p_score)}).",
+    )
+
+
+def _walked(study: Study) -> Caution | None:
+    windows = study.summary.windows
+    if windows is None or windows.total_return is None or windows.total_return > 0:
+        return None
+    if not windows.traded:
+        return Caution(
+            "Walking forward traded nothing.", "No window had a trial that meets the constraints."
+        )
+    return Caution(
+        "Walking forward does not confirm it.",
+        f"All windows together made {figure('total_return', windows.total_return)} out-of-sample.",
     )
 
 
