@@ -250,10 +250,11 @@ def _space(
     if strategy is not None:
         return space_of(strategy, config.space or config.grid), []
     said: list[str] = []
-    pairs = zip(instruments, spans, strict=True)
+    pairs = list(zip(instruments, spans, strict=True))
     space = hedge_space(
         config.space or config.preset or "default",
         price=max(float(each.bars.high[:stop].max()) for each, (_, stop) in pairs),
+        low_price=min(float(each.bars.low[start:stop].min()) for each, (start, stop) in pairs),
         settings=config.settings,
         has_funding=all(each.funding is not None for each in instruments),
         warnings=said,
