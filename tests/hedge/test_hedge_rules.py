@@ -55,6 +55,17 @@ def test_rungs_between_two_ticks_go_up(tick, price, bps, rungs):
     assert tuple(both(market, one, rules).lots["entry_price"]) == rungs
 
 
+def test_a_tie_that_binary_numbers_break_goes_low_first():
+    # Both extremes are 13.2 from the open; in binary the upper one is nearer by 1e-13.
+    tie = (997.1, 1010.3, 983.9, 997.0)
+    assert tie[1] - tie[0] < tie[0] - tie[2]
+    market = HedgeMarket.make(bars_of([STILL] * BEFORE + [tie, (997.0,) * 4]))
+    lots = both(market, grid(tp_steps=1), account(tick=0.1)).lots
+    told = [(lot["side"], REASONS[lot["reason"]], lot["exit_bar"] - BEFORE) for lot in lots]
+    # High first, the long would have been bought too late to be sold in the bar.
+    assert told == [(1, "take-profit", 0), (-1, "take-profit", 0)]
+
+
 def test_exits_are_steps_from_the_fill():
     _, lots = play([DIP, STILL])
     assert lots[["step", "take_profit", "stop_loss"]].tolist() == [(10.0, 1000.0, 970.0)]

@@ -386,6 +386,17 @@ class TestOtherStrategies:
         assert max(returns, key=returns.get) in front
 
 
+class TestSpace:
+    def test_a_first_rung_is_an_order_at_the_lowest_price_in_sample(self, tmp_path):
+        # 0.002 is worth 100 at the highest price and less at the lowest.
+        plan = plan_optimize(config_of(write_market(tmp_path, price=50_000.0), tmp_path))
+        base = next(each for each in plan.space.dependents if each.name == "base_qty")
+        start, stop = plan.problem.span
+        lowest = plan.problem.market.bars.low[start:stop].min()
+        assert base.low * lowest >= 100 > (base.low - 0.001) * lowest
+        assert any("`base_qty` is searched from 0.003" in each for each in plan.warnings)
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("changes", "error", "told"),

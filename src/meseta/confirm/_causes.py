@@ -40,8 +40,6 @@ CAUSES = {
     "close; nothing is traded after it",
     "drawdown stop": "compiled flattens at the next open, the engine at the close that decides "
     "it; nothing is traded after it",
-    "tie on the path": "a bar's extremes are equally far from its open: the engine goes to the "
-    "low first, compiled to the one that binary rounding makes nearer",
     "prices off the tick": "the engine rounds the bars' prices to the tick, compiled does not",
     "level taken": "a lot that differs still held the level, or had left it, in one of the two",
     "limits": "position limits were near, and lots that differ had changed what counts "
@@ -150,8 +148,6 @@ class _Look:
         self.pairs = _pairs(compiled.lots, engine.result.lots)
         self.differ = [pair for pair in self.pairs if not pair.same]
         self.off = _off_tick(market, settings.tick)
-        up, down = self.bars.high - self.bars.open, self.bars.open - self.bars.low
-        self.tie = (up != down) & (np.abs(up - down) < settings.tick / 2)
 
     def cause(self, pair: _Pair) -> str:
         """Return the name of a lot's cause."""
@@ -223,8 +219,6 @@ class _Look:
                 for name in ("entry_bar", "exit_bar")}  # fmt: skip
         if self.s.participation is not None:
             return "participation"
-        if any(self.tie[bar] for bar in bars):
-            return "tie on the path"
         return "prices off the tick" if any(self.off[bar] for bar in bars) else UNEXPLAINED
 
     def near_limits(self, lot: Any) -> bool:

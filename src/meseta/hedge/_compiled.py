@@ -72,6 +72,11 @@ def _steps(value: float, unit: float, inverse: int) -> float:
 
 
 @inline
+def _nearest(value: float, unit: float, inverse: int) -> float:
+    return math.floor(_steps(value, unit, inverse) + HALF)
+
+
+@inline
 def _unrealised(
     price: float, long_owned: float, short_owned: float, long_cost: float, short_cost: float
 ) -> float:
@@ -233,7 +238,10 @@ def _walk(t: int, bar: Any, known: bool, volume: FloatArray, book: Any, terms: A
             slot[j, STOP_FIRST] = 1.0 if both else 0.0
     if at_open and _breached(t, opened, book, terms):
         return True
-    high_first = high - opened < opened - low
+    tick, inverse = terms.tick, terms.tick_inverse
+    # In whole ticks: what is as far on paper need not be in binary.
+    up, down = _nearest(high, tick, inverse), _nearest(low, tick, inverse)
+    high_first = up + down < 2.0 * _nearest(opened, tick, inverse)
     for corner in (0, 1, 2):
         to = close if corner == 2 else (high if high_first == (corner == 0) else low)
         if not (known and _quiet(to, money)):
@@ -257,12 +265,12 @@ def _recentre(price: float, book: Any, terms: Any) -> None:
         if j == terms.levels_long:
             quantity = terms.base_qty
         side, level = slot[j, SIDE], slot[j, LEVEL]
-        at = math.floor(_steps(price - side * (level * step), tick, inverse) + HALF)
+        at = _nearest(price - side * (level * step), tick, inverse)
         own = _value(at, tick, inverse)
         goal = own + side * (terms.tp_steps * step)
-        goal = math.floor(_steps(goal, tick, inverse) + HALF)
+        goal = _nearest(goal, tick, inverse)
         away = min(terms.sl_steps * step, own * terms.max_stop)
-        guard = math.floor(_steps(own - side * away, tick, inverse) + HALF)
+        guard = _nearest(own - side * away, tick, inverse)
         slot[j, PRICE] = own
         slot[j, TRIGGER] = _value(at - side * terms.beyond, tick, inverse)
         slot[j, GOAL] = _value(goal, tick, inverse)

@@ -401,7 +401,10 @@ class Reference:
         self.travel(t, -1, opened)
         self.travel(t, 1, opened)
         self.find_undecidable(t)
-        extremes = (high, low) if high - opened < opened - low else (low, high)
+        # In whole ticks: what is as far on paper need not be in binary.
+        up, down = (self.ticks.nearest(price) for price in (high, low))
+        high_first = up + down < 2 * self.ticks.nearest(opened)
+        extremes = (high, low) if high_first else (low, high)
         if self.breached(t, opened):
             return
         for corner in extremes:
