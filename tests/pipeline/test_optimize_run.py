@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import polars as pl
@@ -490,3 +490,14 @@ def test_null_markets_go_on_where_they_were_stopped(bars, tmp_path):
     result = made(config_of(bars, tmp_path, trials=4, null_markets=3), resume=True)
     assert table(result, "null").head(2).equals(kept)
     assert result.summary["null"]["runs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("durations", "workers"), [([40.0, *[0.01] * 19], 1), ([5.0] * 20, 4), ([], 1)]
+)
+def test_short_studies_beside_the_first_start_no_processes(done, durations, workers):
+    from meseta.pipeline._optimize import _beside
+
+    trials = tuple(replace(done.result.trials[0], duration=each) for each in durations)
+    options = replace(done.plan.options, workers=4)
+    assert _beside(options, replace(done.result, trials=trials)).workers == workers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from meseta._files import write_json, write_text
@@ -29,7 +30,7 @@ from meseta.vault import VaultLedger
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from meseta.bayes import StudyProgress, StudyResult
+    from meseta.bayes import StudyOptions, StudyProgress, StudyResult
     from meseta.hedge import Funding
     from meseta.optimise import WindowProgress, WindowStudies
     from meseta.optimize_config import OptimizeConfig
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizeResult", "optimize"]
 
+# Seconds of back-testing that are not worth more processes.
+_SHORT = 20.0
 # Options of what is made beside the study, and others that do not change what it finds.
 _ASIDE = {"in_sample", "null_markets", "out_of_sample", "transfer", "unit", "walk_forward"}
 _FREE = _ASIDE | {
@@ -181,8 +184,9 @@ class _Work:
         clear_outcome(self.folder)
         try:
             result = self.search()
-            null = null_markets(self.plan, self.folder, self.tell)
-            windows = self.walk()
+            beside = _beside(self.plan.options, result)
+            null = null_markets(self.plan, self.folder, beside, self.tell)
+            windows = self.walk(beside)
         except KeyboardInterrupt:
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
@@ -227,7 +231,7 @@ class _Work:
         }
         self.tell(Progress("study", at.done, at.total, facts))
 
-    def walk(self) -> WindowStudies | None:
+    def walk(self, options: StudyOptions) -> WindowStudies | None:
         """Make a study in each rolling window before the vault."""
         plan = self.plan
         if plan.windows is None:
@@ -242,7 +246,7 @@ class _Work:
             capital=plan.config.capital,
             objective=plan.objective,
             constraints=plan.constraints,
-            options=plan.options,
+            options=options,
             warm_start=plan.config.transfer,
             compare=True,
             name=f"{plan.name}-window",
@@ -301,6 +305,17 @@ class _Work:
         path = self.folder.path / f"{self.plan.name}_{kind}.yaml"
         write_text(path, best_text(self.plan, chosen, len(result.trials), summary["verdict"]))
         return path
+
+
+def _beside(options: StudyOptions, result: StudyResult) -> StudyOptions:
+    """Return the options of further studies of the same size.
+
+    Short ones run in this process: starting others, in which kernels may have to be compiled
+    anew, would take longer than they save. A process's first trial is slow for that reason, so
+    that the one in the middle tells how long a trial takes.
+    """
+    usual = median([trial.duration for trial in result.trials] or [0.0])
+    return replace(options, workers=1) if usual * len(result.trials) < _SHORT else options
 
 
 def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:

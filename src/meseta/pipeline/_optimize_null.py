@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Problem, Space, Trial
+    from meseta.bayes import Problem, Space, StudyOptions, Trial
     from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
     from meseta.runs import RunFolder
@@ -24,7 +24,9 @@ __all__ = ["null_markets", "null_summary"]
 _FILE = "null.parquet"
 
 
-def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.DataFrame | None:
+def null_markets(
+    plan: OptimizePlan, folder: RunFolder, options: StudyOptions, tell: Listener
+) -> pl.DataFrame | None:
     """Make the study again on shuffled markets, one row each; None where none are wanted.
 
     Markets that an earlier run has finished are not searched again.
@@ -45,7 +47,7 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
             _space(plan, problem),
             plan.objective,
             plan.constraints,
-            plan.options,
+            options,
             name=f"{plan.name}-null-{seed}",
             first=plan.first,
         )
