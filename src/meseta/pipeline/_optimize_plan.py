@@ -296,7 +296,11 @@ def _assumptions(config: OptimizeConfig, problems: Sequence[Any]) -> tuple[str, 
     if not config.hedge:
         return (*_costs(config), begun)
     of_market = dict.fromkeys(note for each in problems for note in each.market.notes)
-    return (*_fills(config), *of_market, begun)
+    ended = (
+        "trades, win rate and profit factor are those of closed lots; lots that are open at the "
+        "end are marked at the last close and count in the equity alone"
+    )
+    return (*_fills(config), *of_market, begun, ended)
 
 
 def _costs(config: OptimizeConfig) -> tuple[str, ...]:
