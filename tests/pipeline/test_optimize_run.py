@@ -127,6 +127,7 @@ class TestFolder:
         assert any(
             "funding guard knows the last settled rate" in a for a in manifest["assumptions"]
         )
+        assert "lots that are open at the end" in manifest["assumptions"][-1]
         assert any("taken for per cent" in warning for warning in manifest["warnings"])
 
     def test_the_page_is_there(self, done):

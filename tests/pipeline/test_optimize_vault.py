@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from meseta.errors import ArgumentError
 from meseta.pipeline import optimize, plan_optimize
 from meseta.pipeline._optimize_null import _space as null_space
 from optimize_market import config_of, prices, write_market
@@ -94,3 +95,15 @@ def test_a_range_of_ones_own_stays_where_a_null_market_has_no_use_for_it(tmp_pat
     for name in ("open", "high", "low", "close"):
         object.__setattr__(bars, name, getattr(bars, name) / 100)
     assert null_space(plan, drawn) == plan.space
+
+
+def test_a_window_that_a_range_does_not_suit_is_told_before_the_study(tmp_path):
+    bars = write_market(tmp_path)
+    own = pl.read_csv(bars)
+    factor = pl.Series([0.4] * 1152 + [1.0] * (len(own) - 1152))  # the first four days
+    own.with_columns(pl.col("open", "high", "low", "close") * factor).write_csv(bars)
+    given = {"base_qty": {"low": 0.001, "high": 0.0011}, "qty_scale": 1}
+    walk = {"walk_forward": True, "in_sample": 3, "out_of_sample": 3}
+    plan_optimize(config_of(bars, tmp_path, space=given))
+    with pytest.raises(ArgumentError, match="window 1 of the walk-forward: `base_qty` to"):
+        plan_optimize(config_of(bars, tmp_path, space=given, **walk))

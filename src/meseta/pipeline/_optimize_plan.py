@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from meseta.optimize_config import OptimizeConfig
     from meseta.pipeline._progress import Listener
     from meseta.strategies import Strategy
-    from meseta.walkforward import RollingPlan
+    from meseta.walkforward import RollingPlan, RollingWindow
 
 __all__ = ["OptimizePlan", "optimize_name", "plan_instruments", "plan_optimize"]
 
@@ -201,6 +201,9 @@ def plan_instruments(
     problem = whole.over(start, edge)
     space, said = _space(config, strategy, problem)
     notes = [finding.message for bars in series for finding in bars.warnings]
+    windows = _windows(config, problem, series[0])
+    if windows is not None and strategy is None:
+        _require_spaces(config, problem, windows, series[0])
     return OptimizePlan(
         config=config,
         instruments=instruments,
@@ -214,7 +217,7 @@ def plan_instruments(
         settings=config.settings if config.hedge else None,
         base=base,
         first=_first(base),
-        windows=_windows(config, problem, series[0]),
+        windows=windows,
         assumptions=_assumptions(config, parts),
         warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
     )
@@ -297,6 +300,20 @@ def _windows(config: OptimizeConfig, problem: Problem, bars: Bars) -> RollingPla
     return plan_windows(before, spec, warmup=start, opens=config.session_open)
 
 
+def _require_spaces(
+    config: OptimizeConfig, problem: Problem, windows: RollingPlan, bars: Bars
+) -> None:
+    """Raise before work starts where a window's prices do not suit a range of one's own."""
+    rows: Sequence[RollingWindow] = windows.windows
+    if isinstance(problem, InstrumentsProblem):
+        rows = problem.windows(rows, bars.time)
+    for each in rows:
+        try:
+            _space(config, None, problem.over(each.in_start, each.in_stop))
+        except ArgumentError as error:
+            raise ArgumentError(f"window {each.number} of the walk-forward: {error}") from error
+
+
 def _units(bars: Bars, unit: str) -> int:
     if unit == "bars":
         return len(bars)
@@ -311,7 +328,11 @@ def _assumptions(config: OptimizeConfig, problems: Sequence[Any]) -> tuple[str, 
     if not config.hedge:
         return (*_costs(config), begun)
     of_market = dict.fromkeys(note for each in problems for note in each.market.notes)
-    return (*_fills(config), *of_market, begun)
+    ended = (
+        "trades, win rate and profit factor are those of closed lots; lots that are open at the "
+        "end are marked at the last close and count in the equity alone"
+    )
+    return (*_fills(config), *of_market, begun, ended)
 
 
 def _costs(config: OptimizeConfig) -> tuple[str, ...]:
