@@ -108,7 +108,7 @@ class TestOptimize:
             "optimize", "--config", easy, "--sampler", "nsga2", "--name", "many", "--vault", 0
         )
         assert told.code == 0, told
-        assert "Trade-offs: no trial is better in return, drawdown and Sharpe" in told.out
+        assert "Trade-offs of return, drawdown and Sharpe: " in told.out
 
     @pytest.mark.parametrize(
         ("options", "told"),
@@ -120,7 +120,7 @@ class TestOptimize:
             (("--weights", "sharpe=x"), "`objective.sharpe` must be a valid number"),
             (("--preset", "wild"), "did you mean wide?"),
             (("--commission", 0.1), "`commission` is not for hedge_grid"),
-            (("--in-sample", 3), "are for --walk-forward"),
+            (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
             (("--aggregate", "wurst"), "did you mean worst?"),

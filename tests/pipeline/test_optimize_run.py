@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ from optimize_market import EASY, config_of, prices, write_market
 
 BASE = """
 # of a trader
-strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE}
+strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE, since: 2024-05-01}
 grid: {grid_step_bps: 40, grid_levels_long: 5, grid_levels_short: 4, base_qty: 0.004}
 exit: {tp_steps: 2, sl_steps: 6}
 execution: {maker_only: true}
@@ -52,8 +52,8 @@ def done(bars, base, tmp_path_factory):
     """A finished study with a strategy file, null markets and windows; not to be changed."""
     out = tmp_path_factory.mktemp("runs")
     config = config_of(
-        bars, out, strategy_config=base, null=2, walk_forward=True, in_sample=4, out_of_sample=4,
-        report=True,
+        bars, out, strategy_config=base, null_markets=2, walk_forward=True, in_sample=4,
+        out_of_sample=4, report=True,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESETA_HOME", str(out / "home"))
@@ -143,7 +143,8 @@ class TestFolder:
         assert so_far[-1] == done.summary["feasible"]
 
     def test_luck_is_that_of_the_trials(self, done):
-        luck, sharpes = done.summary["luck"], table(done, "trials")["sharpe"].drop_nulls()
+        luck = done.summary["luck"]
+        sharpes = table(done, "trials").drop_nulls("score")["sharpe"]
         assert luck["trials"] == len(sharpes)
         assert luck["sharpe_variance"] == pytest.approx(sharpes.var())
         noise = expected_best_sharpe(sharpes.var(), len(sharpes))
@@ -286,6 +287,14 @@ class TestResume:
             with pytest.raises(RunError, match=told):
                 made(config_of(bars, out, **options, **changes), resume=True)
 
+    def test_another_version_is_refused_and_loses_nothing(self, done, bars, base, monkeypatch):
+        before = (done.folder / "manifest.json").read_bytes()
+        monkeypatch.setattr("meseta.bayes._record.version", lambda _name: "99")
+        with pytest.raises(RunError, match=r"cannot be resumed.*the code \(meseta "):
+            made(config_of(bars, done.folder.parent, strategy_config=base, trials=20), resume=True)
+        assert (done.folder / "manifest.json").read_bytes() == before
+        assert (done.folder / "summary.json").is_file()
+
     def test_a_finished_study_needs_more_trials(self, done):
         with pytest.raises(RunError, match="finished study of 12 trials; raise --trials"):
             optimize(done.plan, resume=True)
@@ -394,6 +403,21 @@ class TestRefused:
             plan_optimize(config_of(bars, tmp_path / "runs", **changes))
         assert not (tmp_path / "runs").exists()
 
+    def test_a_strategy_file_that_cannot_be_run(self, bars, tmp_path):
+        path = tmp_path / "wrong.yaml"
+        for text, told in (
+            ("regime: {ema_fast: 40, ema_slow: 30}", "`ema_fast` must be below `ema_slow`"),
+            ("grid: {grid_levels_long: 4.5}", "`grid.grid_levels_long` of the strategy file"),
+            ("grid: 7", "section `grid` of the strategy file"),
+            ("policy: {strategy: martingale}", "`instrument.policy` must be"),
+            ("- 1", "must have sections such as"),
+        ):
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(ArgumentError) as caught:
+                plan_optimize(config_of(bars, tmp_path / "runs", strategy_config=path))
+            assert told in str(caught.value)
+        assert not (tmp_path / "runs").exists()
+
     def test_gaps_unless_they_are_allowed(self, tmp_path):
         path = write_market(tmp_path)
         frame = pl.read_csv(path)
@@ -444,11 +468,22 @@ def test_null_markets_go_on_where_they_were_stopped(bars, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        made(config_of(bars, tmp_path, trials=4, null=3), progress=interrupt)
+        made(config_of(bars, tmp_path, trials=4, null_markets=3), progress=interrupt)
     folder = tmp_path / "study"
     assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
     kept = pl.read_parquet(folder / "null.parquet")
     assert kept.height == 2
-    result = made(config_of(bars, tmp_path, trials=4, null=3), resume=True)
+    result = made(config_of(bars, tmp_path, trials=4, null_markets=3), resume=True)
     assert table(result, "null").head(2).equals(kept)
     assert result.summary["null"]["runs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("durations", "workers"), [([40.0, *[0.01] * 19], 1), ([5.0] * 20, 4), ([], 1)]
+)
+def test_short_studies_beside_the_first_start_no_processes(done, durations, workers):
+    from meseta.pipeline._optimize import _beside
+
+    trials = tuple(replace(done.result.trials[0], duration=each) for each in durations)
+    options = replace(done.plan.options, workers=4)
+    assert _beside(options, replace(done.result, trials=trials)).workers == workers

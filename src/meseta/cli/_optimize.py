@@ -29,7 +29,7 @@ _NONE_FEASIBLE = 2
 _CONSTRAINTS = (
     "min_sharpe", "max_drawdown", "min_trades", "min_win_rate", "min_profit_factor", "min_calmar",
 )  # fmt: skip
-_RENAMED = {"study_name": "name", "startup": "startup_trials"}
+_RENAMED = {"study_name": "name", "startup": "startup_trials", "null": "null_markets"}
 
 
 def register(app: typer.Typer) -> None:

@@ -242,7 +242,8 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="A back-test that takes longer is ended and its trial fails. Default: 600.",
+        help="A back-test that takes longer is ended and its trial fails; 0 for no limit. "
+        "Default: 600.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -290,7 +291,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="NAME=W,...",
-        help="Weights of what is maximised. Default: sharpe=0.3,profit=0.25,calmar=0.25,"
+        help="Weights of what is maximised. Default: sharpe=0.3, profit=0.25, calmar=0.25, "
         "drawdown=-0.2.",
         rich_help_panel=SELECTION,
     ),

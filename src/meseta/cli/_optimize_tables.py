@@ -57,8 +57,8 @@ def show_plan(console: Console, plan: OptimizePlan) -> None:
         ("Constraints", _limits(plan)),
         ("Study", _study(plan)),
     ]
-    if config.null:
-        pairs.append(("Null", f"the same on {config.null} markets without structure"))
+    if config.null_markets:
+        pairs.append(("Null", f"the same on {config.null_markets} markets without structure"))
     if plan.windows is not None:
         many = len(plan.windows.windows)
         pairs.append(("Windows", f"a study in each of {many}, with transfer and without"))
@@ -170,13 +170,14 @@ def _show_both(console: Console, folder: Path) -> None:
 
 
 def _show_pareto(console: Console, result: OptimizeResult) -> None:
-    """Print the trade-offs of a study with several objectives."""
-    chosen = [each for each in result.result.trials if each.number in result.result.pareto]
+    """Print the trade-offs of a study with several objectives, the highest return first."""
+    trials, front = {each.number: each for each in result.result.trials}, result.result.pareto
     rows = [
-        (str(each.number), *_figures(each), "yes" if each.feasible else "no")
-        for each in sorted(chosen, key=_return)[:_MOST_PARETO]
+        (str(number), *_figures(trials[number]), "yes" if trials[number].feasible else "no")
+        for number in front[:_MOST_PARETO]
     ]
-    title = f"Trade-offs: no trial is better in return, drawdown and Sharpe ({len(chosen)})"
+    among = "feasible trials" if result.summary["feasible"] else "all trials, none feasible"
+    title = f"Trade-offs of return, drawdown and Sharpe: {len(front)} of {among}"
     heads = ("trial", *(head for head, _ in _SHORT.values()), "feasible")
     table(console, title, heads, rows, left=1)
 
@@ -185,10 +186,6 @@ def _figures(trial: Trial) -> Iterator[str]:
     """Yield a trial's figures as text."""
     for name, (_, written) in _SHORT.items():
         yield written(None if trial.metrics is None else getattr(trial.metrics, name))
-
-
-def _return(trial: Trial) -> float:
-    return 0.0 if trial.metrics is None else -trial.metrics.total_return
 
 
 def _part(frame: pl.DataFrame, part: str) -> Iterator[dict[str, Any]]:

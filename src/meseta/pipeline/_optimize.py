@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from meseta._files import write_json, write_text
-from meseta.bayes import run_study
-from meseta.errors import RunError
+from meseta.bayes import read_results, run_study
+from meseta.bayes._record import identity_of
+from meseta.errors import ArgumentError, RunError
 from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
@@ -19,13 +22,15 @@ from meseta.pipeline._optimize_best import best_text
 from meseta.pipeline._optimize_files import WINDOWS, clear, clear_outcome, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
-from meseta.pipeline._optimize_tables import trials_frame
+from meseta.pipeline._optimize_tables import plain, trials_frame
 from meseta.pipeline._progress import Progress
 from meseta.runs import RunFolder
 from meseta.vault import VaultLedger
 
 if TYPE_CHECKING:
-    from meseta.bayes import StudyProgress, StudyResult
+    from collections.abc import Mapping
+
+    from meseta.bayes import StudyOptions, StudyProgress, StudyResult
     from meseta.hedge import Funding
     from meseta.optimise import WindowProgress, WindowStudies
     from meseta.optimize_config import OptimizeConfig
@@ -35,11 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizeResult", "optimize"]
 
-# Options that do not change what is found in the study.
-_FREE = {
-    "aggregate", "best_infeasible", "fetch", "in_sample", "name", "null", "out", "out_of_sample",
-    "report", "storage", "store", "strategy_config", "timeout", "transfer", "trials", "unit",
-    "walk_forward", "workers",
+# Seconds of back-testing that are not worth more processes.
+_SHORT = 20.0
+# Options of what is made beside the study, and others that do not change what it finds.
+_ASIDE = {"in_sample", "null_markets", "out_of_sample", "transfer", "unit", "walk_forward"}
+_FREE = _ASIDE | {
+    "aggregate", "best_infeasible", "fetch", "name", "out", "report", "storage", "store",
+    "strategy_config", "timeout", "trials", "workers",
 }  # fmt: skip
 
 
@@ -119,8 +126,7 @@ def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force:
         folder.require_free(resume=resume, force=force)
         return
     before, new = folder.manifest()["config"], plan.config.model_dump(mode="json")
-    more = [n for n in ("null", "walk_forward", "in_sample", "out_of_sample", "unit", "transfer")
-            if before.get(n) != new[n]]  # fmt: skip
+    more = any(before.get(name) != new[name] for name in _ASIDE)
     if before.get("trials", 0) >= new["trials"] and not more:
         raise RunError(
             f"{folder.path} holds a finished study of {before['trials']} trials; raise --trials "
@@ -143,6 +149,20 @@ def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
             f"{folder.path} was begun with other options ({', '.join(dict.fromkeys(other))}); "
             "continue with those of its manifest, or begin anew with --force"
         )
+    _require_identity(folder, plan)
+
+
+def _require_identity(folder: RunFolder, plan: OptimizePlan) -> None:
+    """Refuse before anything of the old study is replaced what `run_study` would refuse."""
+    try:
+        old = read_results(folder.path, plan.name)[0].identity
+    except (ArgumentError, RunError):
+        # What is missing or damaged is made again of the Optuna store, or refused there.
+        return
+    new = identity_of(
+        plan.problem, plan.space, plan.objective, plan.constraints, plan.options, plan.first
+    )
+    new.require_same(old, plan.name)
 
 
 class _Work:
@@ -164,13 +184,15 @@ class _Work:
         clear_outcome(self.folder)
         try:
             result = self.search()
-            null = null_markets(self.plan, self.folder, self.tell)
-            windows = self.walk()
+            beside = _beside(self.plan.options, result)
+            null = null_markets(self.plan, self.folder, beside, self.tell)
+            windows = self.walk(beside)
         except KeyboardInterrupt:
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
             raise
-        self.open_vault()
+        if any(trial.state == "complete" for trial in result.trials):
+            self.open_vault()
         outcome = outcome_of(self.plan, result, null, windows)
         self.manifest["timings"] = {
             "seconds": round(time.monotonic() - began, 3),
@@ -209,7 +231,7 @@ class _Work:
         }
         self.tell(Progress("study", at.done, at.total, facts))
 
-    def walk(self) -> WindowStudies | None:
+    def walk(self, options: StudyOptions) -> WindowStudies | None:
         """Make a study in each rolling window before the vault."""
         plan = self.plan
         if plan.windows is None:
@@ -224,7 +246,7 @@ class _Work:
             capital=plan.config.capital,
             objective=plan.objective,
             constraints=plan.constraints,
-            options=plan.options,
+            options=options,
             warm_start=plan.config.transfer,
             compare=True,
             name=f"{plan.name}-window",
@@ -285,6 +307,17 @@ class _Work:
         return path
 
 
+def _beside(options: StudyOptions, result: StudyResult) -> StudyOptions:
+    """Return the options of further studies of the same size.
+
+    Short ones run in this process: starting others, in which kernels may have to be compiled
+    anew, would take longer than they save. A process's first trial is slow for that reason, so
+    that the one in the middle tells how long a trial takes.
+    """
+    usual = median([trial.duration for trial in result.trials] or [0.0])
+    return replace(options, workers=1) if usual * len(result.trials) < _SHORT else options
+
+
 def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
     """Return the manifest of a study that is about to begin."""
     config, bars = plan.config, plan.bars
@@ -297,7 +330,7 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "command": _masked(command),
         "config": _without_secret(config),
         "strategy": _strategy(plan),
-        "base": plan.base.content if plan.base.params else None,
+        "base": None if config.strategy_config is None else _plain(plan.base.content),
         "data": data_of(bars, config),
         "further": [data_of(each.bars, config) for each in plan.instruments[1:]],
         "funding": [_funding(each.funding) for each in plan.instruments],
@@ -315,10 +348,16 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "vault": _vault(plan),
         "assumptions": list(plan.assumptions),
         "seed": config.seed,
-        **environment_of(None),
+        "environment": environment_of(None)["environment"] | {"optuna": version("optuna")},
         "timings": {},
         "warnings": list(plan.warnings),
     }
+
+
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a YAML file holds as JSON has it: YAML knows dates and infinite numbers."""
+    made: dict[str, Any] = plain(json.loads(json.dumps(content, default=str)))
+    return made
 
 
 def _without_secret(config: OptimizeConfig) -> dict[str, Any]:

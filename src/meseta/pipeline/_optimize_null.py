@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from meseta.bayes import Trial
+    from meseta.bayes import StudyOptions, Trial
     from meseta.pipeline._optimize_plan import OptimizePlan
     from meseta.pipeline._progress import Listener
     from meseta.runs import RunFolder
@@ -23,7 +23,9 @@ __all__ = ["null_markets", "null_summary"]
 _FILE = "null.parquet"
 
 
-def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.DataFrame | None:
+def null_markets(
+    plan: OptimizePlan, folder: RunFolder, options: StudyOptions, tell: Listener
+) -> pl.DataFrame | None:
     """Make the study again on shuffled markets, one row each; None where none are wanted.
 
     Markets that an earlier run has finished are not searched again.
@@ -33,17 +35,17 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
     KeyboardInterrupt
         What was finished is kept.
     """
-    if not plan.config.null:
+    if not plan.config.null_markets:
         return None
     rows = _kept(plan, folder)
-    for seed in range(len(rows) + 1, plan.config.null + 1):
-        tell(Progress("null", seed - 1, plan.config.null))
+    for seed in range(len(rows) + 1, plan.config.null_markets + 1):
+        tell(Progress("null", seed - 1, plan.config.null_markets))
         result = run_study(
             plan.problem.shuffled(seed),
             plan.space,
             plan.objective,
             plan.constraints,
-            plan.options,
+            options,
             name=f"{plan.name}-null-{seed}",
             first=plan.first,
         )
@@ -52,7 +54,7 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
         rows.append(_row(seed, result.trials))
         folder.write_frame(_FILE, _frame(rows))
     folder.write_frame(_FILE, _frame(rows))
-    tell(Progress("null", plan.config.null, plan.config.null))
+    tell(Progress("null", plan.config.null_markets, plan.config.null_markets))
     return _frame(rows)
 
 
@@ -64,7 +66,7 @@ def _kept(plan: OptimizePlan, folder: RunFolder) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     kept = pl.read_parquet(path).filter(pl.col("trials") == plan.options.trials)
-    return kept.head(plan.config.null).to_dicts()
+    return kept.head(plan.config.null_markets).to_dicts()
 
 
 def best_score(trials: Sequence[Trial]) -> Trial | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from meseta.bayes import importance
 from meseta.bayes._luck import daily_returns, luck_of
+from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_null import null_summary
 from meseta.pipeline._optimize_tables import (
     funnel_of,
@@ -81,29 +82,36 @@ def outcome_of(
     if walked is not None:
         tables |= {"windows": walked.table(), "windows_curve": walked.curves()}
     summary = {
-        "study": plan.name,
-        "strategy": "hedge_grid" if plan.strategy is None else plan.strategy.name,
-        "market": plan.problem.name,
-        "trials": len(result.trials),
-        **{s: _count(result.trials, s) for s in ("complete", "pruned", "failed")},
-        "feasible": sum(each.feasible for each in result.trials),
+        **_counted(plan, result),
         "best": None if result.best is None else _told(result.best, outside),
         "nearest": [_told(each, outside) for each in result.nearest[:_NEAREST]],
         "funnel": funnel_of(result.trials, plan.constraints),
         "luck": _luck(plan, result.trials, chosen),
         "null": None if null is None else null_summary(null, result.trials),
+        "confirmation": None,
+        "windows": None if walked is None else walked.summary() | {"said": walked.said()},
+    }
+    told = plain(summary)
+    return Outcome(told | {"verdict": verdict_of(told)}, tables)
+
+
+def _counted(plan: OptimizePlan, result: StudyResult) -> dict[str, Any]:
+    """Return what the study was, and how its trials ended."""
+    return {
+        "study": plan.name,
+        "strategy": HEDGE_GRID if plan.strategy is None else plan.strategy.name,
+        "market": plan.problem.name,
+        "trials": len(result.trials),
+        **{state: _count(result.trials, state) for state in ("complete", "pruned", "failed")},
+        "feasible": sum(each.feasible for each in result.trials),
         "adaptive": {
             "mode": plan.options.adaptive,
             "epoch": result.epoch,
             "bounds": asdict(result.bounds),
         },
-        "confirmation": None,
-        "windows": None if walked is None else walked.summary() | {"said": walked.said()},
         "multi": plan.options.multi,
         "pareto": list(result.pareto),
     }
-    summary["verdict"] = verdict_of(plain(summary))
-    return Outcome(plain(summary), tables)
 
 
 def _count(trials: Sequence[Trial], state: str) -> int:
@@ -158,14 +166,22 @@ def _told(trial: Trial, outside: dict[int, Metrics]) -> dict[str, Any]:
 
 
 def _luck(plan: OptimizePlan, trials: Sequence[Trial], chosen: Trial | None) -> dict[str, Any]:
-    """Hold the chosen trial against as many trials of noise."""
+    """Hold the chosen trial against as many trials of noise.
+
+    Trials without a score are left out: the ratios of fewer than five trades say nothing, and
+    a single one of them could make the variance of all what it likes.
+    """
     returns, best = np.empty(0), float("nan")
     if chosen is not None and chosen.metrics is not None:
         start, stop = plan.problem.span
         curve = plan.problem.evaluator().curve(chosen.params)
         returns = daily_returns(plan.problem.time[start:stop], curve)
         best = chosen.metrics.sharpe
-    sharpes = [each.metrics.sharpe for each in trials if each.metrics is not None]
+    sharpes = [
+        each.metrics.sharpe
+        for each in trials
+        if each.metrics is not None and each.score is not None
+    ]
     return asdict(luck_of(sharpes, best, returns)) | {
         "trial": None if chosen is None else chosen.number,
         "score_best": None if chosen is None else chosen.score,

@@ -58,7 +58,9 @@ class OptimizePlan:
     settings
         Of the hedge grid; None for another strategy.
     base
-        The strategy file that the run begins with; its parameters are the first trial.
+        The strategy file that the run begins with.
+    first
+        Parameters with which the study begins: those of the strategy file.
     windows
         Where studies are made in rolling windows; None where they are not.
     assumptions
@@ -78,6 +80,7 @@ class OptimizePlan:
     options: StudyOptions
     settings: GridSettings | None = None
     base: StrategyFile = field(default_factory=StrategyFile)
+    first: tuple[Params, ...] = ()
     windows: RollingPlan | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -105,14 +108,6 @@ class OptimizePlan:
     def space_over(self, problem: Problem) -> Space:
         """Return the space of the same problem over other rows: its prices bound quantities."""
         return _space(self.config, self.strategy, self.instruments, _spans(problem))[0]
-
-    @property
-    def first(self) -> tuple[Params, ...]:
-        """Parameters with which the study begins: those of the strategy file."""
-        if not self.base.params:
-            return ()
-        made = GridParameters.from_params(self.base.params)
-        return ({name: getattr(made, name) for name in GridParameters.__slots__},)
 
 
 def optimize_name(config: OptimizeConfig) -> str:
@@ -218,10 +213,19 @@ def plan_instruments(
         options=config.study,
         settings=config.settings if config.hedge else None,
         base=base,
+        first=_first(base),
         windows=_windows(config, problem, series[0]),
         assumptions=_assumptions(config, parts),
         warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
     )
+
+
+def _first(base: StrategyFile) -> tuple[Params, ...]:
+    """Return the parameters of a strategy file; what it leaves out is the baseline's."""
+    if not base.params:
+        return ()
+    made = GridParameters.from_params(base.params)
+    return ({name: getattr(made, name) for name in GridParameters.__slots__},)
 
 
 def _spans(problem: Problem) -> tuple[tuple[int, int], ...]:
