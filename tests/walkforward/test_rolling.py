@@ -159,7 +159,7 @@ def test_too_short_a_history_names_its_length_and_the_least(
     spec = WalkForward(in_sample=120, out_of_sample=20, unit=unit)
     with pytest.raises(DataError, match=words) as error:
         plan_windows(daily(history), spec)
-    assert "use a longer history, a shorter in-sample (--in) or another --unit" in str(error.value)
+    assert "use a longer history, a shorter in-sample length or another --unit" in str(error.value)
 
 
 def test_a_purge_is_part_of_what_is_needed() -> None:

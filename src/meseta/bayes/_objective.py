@@ -97,7 +97,7 @@ class Objective:
             if isinstance(weight, int | float) and not math.isfinite(weight):
                 raise ArgumentError(f"the weight `{name}` must be finite, got {weight!r}")
         if not self.weights:
-            raise ArgumentError("one weight at least must differ from zero, all are zero")
+            raise ArgumentError("`weights`: one at least must differ from zero, all are zero")
 
     @property
     def weights(self) -> dict[str, float]:

@@ -69,7 +69,10 @@ class InstrumentsProblem:
         object.__setattr__(self, "span", span)
         if span[1] - span[0] < 1:
             names = ", ".join(problem.name for problem in self.problems)
-            raise ArgumentError(f"`problems` must have a period in common; {names} have none")
+            raise ArgumentError(
+                f"instruments must have a period in common, {names} have none; choose dates "
+                "(--start, --end) or files that overlap"
+            )
         object.__setattr__(self, "problems", self._moved(span, None))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def plan_windows(
         raise DataError(
             f"no bar is in-sample in window {empty.number}, before "
             f"{bars.time[empty.out_start].item():%Y-%m-%d}: the data have a hole there; use a "
-            "longer in-sample (--in), or fill the hole"
+            "longer in-sample length, or fill the hole"
         )
     return RollingPlan(spec, scale.start, scale.stop, windows, _notes(bars, scale, spec, windows))
 
@@ -322,7 +322,7 @@ def _too_short(bars: Bars, scale: _Scale, spec: WalkForward, warmup: int) -> str
         f"the history has {scale.count:,} {scale.unit} after the warm-up of {warmup} bars "
         f"({len(bars):,} bars, {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}), and a walk needs "
         f"{_needed(spec)} and at least 1 more out-of-sample; use a longer history, a shorter "
-        "in-sample (--in) or another --unit"
+        "in-sample length or another --unit"
     )
 
 
