@@ -158,6 +158,24 @@ def test_a_file_of_ones_own_has_sections_and_a_preset_for_the_rest(tmp_path: Pat
     assert (p["max_position_pct"], p["ema_fast"], p["base_qty"]) == (0.95, 15, 0.002)
 
 
+@pytest.mark.parametrize(("preset", "low"), [("default", 42.0), ("fast-1m", 45.0)])
+def test_steps_of_a_coin_with_coarse_ticks_are_a_tick_or_more(preset: str, low: float) -> None:
+    # A tick is 41.7 bps at the lowest price.
+    coin = GridSettings(tick=1e-7, lot=1, min_quantity=1, max_position_size=1e10, min_notional=5)
+    said: list[str] = []
+    prices = {"price": 3e-5, "low_price": 2.4e-5}
+    space = hedge_space(preset, settings=coin, warnings=said, **prices)
+    assert space.params({d.name: d.low for d in space.dimensions})["grid_step_bps"] == low
+    told = f"`grid_step_bps` is searched from {low:g}: at a price of 2.4e-05 a tick is 41.7 bps"
+    assert told in said
+    own = {"grid_step_bps": {"low": 10, "high": 50}}
+    space = hedge_space(own, settings=coin, warnings=said, **prices)
+    assert space.params({d.name: d.low for d in space.dimensions})["grid_step_bps"] == 10
+    assert said[-1].startswith("`grid_step_bps` from 10 leaves rungs closer than prices are")
+    with pytest.raises(ArgumentError, match="`grid_step_bps` to 50 makes no step of a tick"):
+        hedge_space("fast-1m", price=1.23e-5, settings=coin)
+
+
 def test_a_position_smaller_than_an_order_is_refused() -> None:
     # The default is that of bitcoin.
     coin = GridSettings(lot=1, tick=1e-5, min_quantity=1, min_notional=5)

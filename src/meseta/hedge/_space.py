@@ -262,7 +262,8 @@ def hedge_space(
 
     The presets' base quantities were published for prices around 100,000. Where an order of the
     smallest is worth less than the venue takes, their range begins with one that is not, and ends
-    with four times as much, if that is more than the preset's end. Ranges of one's own stay.
+    with four times as much, if that is more than the preset's end. Where a tick is more than the
+    smallest step of a ladder, steps begin with one that is not. Ranges of one's own stay.
 
     Parameters
     ----------
@@ -294,6 +295,7 @@ def hedge_space(
     ladder = (price, settings.tick, settings.max_inventory_quote)
     entries |= _with_orders(entries, own, _Ladder(*ladder), low_price or price, settings, said)
     _require_notional(price, entries, settings)
+    entries |= _with_ticks(entries, own, low_price or price, settings.tick, said)
     smallest, _ = _ends(entries["base_qty"])
     inert = _inert(settings, has_funding=has_funding)
     said += [f"`{each}` is not searched: {inert[each]}" for each in inert if each in own]
@@ -365,6 +367,29 @@ def _about(inert: Mapping[str, str]) -> dict[str, About]:
         name: about._replace(meaning=f"{about.meaning}; {inert[name]}") if name in inert else about
         for name, about in _ABOUT.items()
     }
+
+
+def _with_ticks(
+    entries: _Entries, own: _Entries, price: float, tick: float, said: list[str]
+) -> _Entries:
+    """Return steps of the ladder that are a tick or more; say where one's own are not."""
+    entry, tick_bps = entries["grid_step_bps"], 10_000 * tick / price
+    low, high = _ends(entry)
+    if tick_bps <= low:
+        return {}
+    why = f"at a price of {price:g} a tick is {tick_bps:.3g} bps"
+    if "grid_step_bps" in own:
+        said.append(f"`grid_step_bps` from {low:g} leaves rungs closer than prices are: {why}")
+        return {}
+    stride = entry.get("step", 1)
+    least = low + stride * math.ceil((tick_bps - low) / stride)
+    if least > high:
+        raise ArgumentError(
+            f"`grid_step_bps` to {high:g} makes no step of a tick: {why}; give the tick of this "
+            "market, or `grid_step_bps` a range that suits it"
+        )
+    said.append(f"`grid_step_bps` is searched from {least:g}: {why}")
+    return {"grid_step_bps": {**entry, "low": least}}
 
 
 def _with_orders(
