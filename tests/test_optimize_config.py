@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from meseta.bayes import StudyOptions
 from meseta.errors import ArgumentError
 from meseta.optimize_config import OptimizeConfig, load_optimize_config, parse_vault
 
+ROOT = Path(__file__).resolve().parents[1]
 BARS = {"bars": "btc.csv"}
 
 
@@ -126,7 +128,10 @@ def test_start_and_end_are_for_files_too():
             {"objective": dict.fromkeys(("sharpe", "profit", "calmar", "drawdown"), 0)},
             "one weight",
         ),
-        ({"in_sample": 5}, "are for --walk-forward"),
+        ({"in_sample": 5}, "`in_sample` is for --walk-forward, got 5"),
+        ({"transfer": False}, "`transfer` is for --walk-forward"),
+        ({"aggregate": "worst"}, "`aggregate` is for several --bars"),
+        ({"strategy": "xbar", "grid": "g", "space": {"a": 1}}, "`space` and `grid` must not both"),
         ({"interval": "5m"}, "`interval` is for a symbol"),
         ({"space": 3}, "`space` must be a YAML file or a mapping"),
         ({"vault": "100%"}, "`vault` must be a share"),
@@ -146,3 +151,12 @@ def test_the_instrument_is_what_the_grid_settles():
 
     usual = {f.name: f.default for f in fields(GridSettings) if f.name != "capital"}
     assert OptimizeConfig(**BARS).instrument.model_dump() == usual
+
+
+def test_the_example_of_the_page_is_a_configuration(tmp_path):
+    page = (ROOT / "docs" / "optimise.md").read_text(encoding="utf-8")
+    text = page.split("```yaml\nstrategy: ")[1].split("```")[0]
+    made = load_optimize_config([written(tmp_path, f"strategy: {text}")])
+    assert made.limits == load_optimize_config((), BARS).limits
+    assert made.space["adx_len"] == [7, 14, 21]
+    assert made.walk_forward

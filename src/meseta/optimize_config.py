@@ -22,7 +22,6 @@ from meseta.bayes._storage import postgres_url
 from meseta.config import TradedConfig, as_grid, parse_options, read_options
 from meseta.errors import ArgumentError
 from meseta.strategy_file import read_strategy
-from meseta.walkforward import WalkForward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -239,7 +238,7 @@ class OptimizeConfig(TradedConfig):
     aggregate
         How several instruments become one objective: ``"mean"``, ``"worst"`` or
         ``path/to/file.py:name``.
-    null
+    null_markets
         On how many markets without structure the study is made again.
     walk_forward
         Whether a study is made in each rolling window before the vault, too.
@@ -283,7 +282,7 @@ class OptimizeConfig(TradedConfig):
     population: Annotated[int, Field(ge=2)] = _OPTIONS.population
     storage: str | None = None
     aggregate: Annotated[str, BeforeValidator(as_code)] = "mean"
-    null: Annotated[int, Field(ge=0)] = 0
+    null_markets: Annotated[int, Field(ge=0)] = 0
     walk_forward: bool = False
     in_sample: Annotated[int, Field(ge=1)] | None = None
     out_of_sample: Annotated[int, Field(ge=1)] | None = None
@@ -389,6 +388,10 @@ class OptimizeConfig(TradedConfig):
                 "several `bars` must be files, and go with no `bars2`, got "
                 f"{', '.join(self.files)}"
             )
+        if self.aggregate != "mean" and not self.further:
+            raise ArgumentError(
+                f"`aggregate` is for several --bars, got {self.aggregate!r} with one; leave it out"
+            )
         if len(set(self.files)) < len(self.files):
             raise ArgumentError(
                 f"several `bars` must be different files, got {', '.join(self.files)}"
@@ -400,19 +403,23 @@ class OptimizeConfig(TradedConfig):
         _ = self.study, self.limits, self.settings
         if self.storage is not None:
             postgres_url(self.storage)
-        if self.space is not None and self.preset is not None:
-            raise ArgumentError(
-                "`space` and `preset` must not both be given, got "
-                f"{self.space!r} and {self.preset!r}; each says where to search"
-            )
-        lengths = (self.in_sample, self.out_of_sample)
-        if not self.walk_forward and lengths != (None, None):
-            raise ArgumentError(
-                f"`in_sample` and `out_of_sample` are for --walk-forward, got {lengths}; add it, "
-                "or leave them out"
-            )
-        for given in (each for each in lengths if each is not None):
-            WalkForward(in_sample=given, out_of_sample=given, unit=self.unit)
+        for other in ("preset", "grid"):
+            value = getattr(self, other)
+            if self.space is not None and value != type(self).model_fields[other].default:
+                raise ArgumentError(
+                    f"`space` and `{other}` must not both be given, got {self.space!r} and "
+                    f"{value!r}; each says where to search"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_windows(self) -> Self:
+        for name in ("in_sample", "out_of_sample", "unit", "transfer"):
+            value = getattr(self, name)
+            if not self.walk_forward and value != type(self).model_fields[name].default:
+                raise ArgumentError(
+                    f"`{name}` is for --walk-forward, got {value!r}; add it, or leave `{name}` out"
+                )
         return self
 
 

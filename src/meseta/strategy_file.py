@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from meseta._near import did_you_mean
 from meseta._yaml import read_yaml
 from meseta.errors import ArgumentError
 
@@ -103,6 +104,11 @@ def section_of(name: str) -> str:
 def strategy_of(content: Mapping[str, Any], where: str) -> StrategyFile:
     """Return what a strategy file says; `where` is its path, for messages."""
     params, settings = dict[str, int | float](), dict[str, Any]()
+    notes = [
+        f"section `{name}` of {where} means nothing to a hedge grid and is kept as it is{meant}"
+        for name in content
+        if name not in SECTIONS and (meant := did_you_mean(str(name), SECTIONS))
+    ]
     for section, names in SECTIONS.items():
         given = content.get(section) or {}
         if not isinstance(given, dict):
@@ -114,7 +120,13 @@ def strategy_of(content: Mapping[str, Any], where: str) -> StrategyFile:
         for name, option in _SETTINGS.get(section, {}).items():
             if given.get(name) is not None:
                 settings[option] = _setting(where, section, name, given[name])
-    notes = []
+        known = (*names, *_SETTINGS.get(section, {}))
+        notes += [
+            f"`{section}.{name}` of {where} means nothing to a hedge grid and is kept as it is"
+            f"{meant}"
+            for name in given
+            if name not in known and (meant := did_you_mean(str(name), known))
+        ]
     if params.get("max_position_pct", 0.0) > 1:
         notes.append(
             f"position.max_position_pct {params['max_position_pct']:g} of {where} is taken for "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -64,6 +65,19 @@ class TestOptimize:
         assert f"Best: trial {summary['best']['trial']}" in told.out
         assert (tmp_path / "runs" / "btc" / "btc_best.yaml").is_file()
 
+    def test_a_confirmation_that_cannot_be_is_refused_before_work_starts(
+        self, meseta, easy, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("meseta.confirm._engine._PACKAGE", "no-such-engine")
+        told = meseta("optimize", "--config", easy, "--study-name", "sure", "--confirm", 2)
+        assert told.code == 2
+        assert "NautilusTrader" in told.err
+        assert "--extra nautilus" in told.err
+        told = meseta("optimize", "--strategy", "xbar", "--bars", "sample:nasdaq", "--confirm", 2)
+        assert told.code == 2
+        assert "`confirm` is for the hedge grid on one market, got 2" in told.err
+        assert not (tmp_path / "runs").exists()
+
     def test_later_files_win_and_the_command_line_over_all(self, meseta, easy, tmp_path):
         backtest = tmp_path / "backtest.yaml"
         backtest.write_text("capital: 20000\nseed: 3\ninstrument: {taker_fee: 0.001}\n")
@@ -120,9 +134,10 @@ class TestOptimize:
             (("--weights", "sharpe=x"), "`objective.sharpe` must be a valid number"),
             (("--preset", "wild"), "did you mean wide?"),
             (("--commission", 0.1), "`commission` is not for hedge_grid"),
-            (("--in-sample", 3), "are for --walk-forward"),
+            (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
+            (("--aggregate", "worst"), "`aggregate` is for several --bars"),
         ],
     )
     def test_wrong_options_are_refused_before_anything_is_done(
@@ -131,6 +146,26 @@ class TestOptimize:
         result = meseta("optimize", "--config", easy, *options)
         assert result.code == 2
         assert told in result.err
+        assert not (tmp_path / "runs").exists()
+
+    def test_files_that_cannot_take_the_results_are_refused_before_and_left_alone(
+        self, meseta, easy, tmp_path
+    ):
+        notes, other, folder = (tmp_path / name for name in ("notes.txt", "other.db", "folder"))
+        notes.write_text("mine, and no database at all\n" * 40)
+        with closing(sqlite3.connect(other)) as link:
+            link.execute("CREATE TABLE trials (mine TEXT)")
+        folder.mkdir()
+        kept = {path: path.read_bytes() for path in (notes, other)}
+        for option, path, why in (
+            ("--db-path", notes, "is damaged: file is not a database"),
+            ("--db-path", other, "is a database, but not one of results"),
+            ("--export-csv", folder, "it is a folder; choose another file"),
+        ):
+            told = meseta("optimize", "--config", easy, option, path)
+            assert told.code == 1, told
+            assert why in told.err
+        assert kept == {path: path.read_bytes() for path in kept}
         assert not (tmp_path / "runs").exists()
 
     def test_a_study_in_the_way_is_told(self, meseta, easy):

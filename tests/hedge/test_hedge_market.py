@@ -16,7 +16,8 @@ from meseta.hedge import Funding, GridParameters, GridSettings, HedgeMarket
 EIGHTS = np.arange(5) * np.timedelta64(8, "h")
 ROWS = [(100.0, 101.0, 99.0, 100.0)] * 30
 HEADLESS = "{},8,0.0001\n{},8,-0.0002\n{},8,0.0003\n"
-STAMPS = [1704067200006, 1704096000000, 1704124800031]
+# The second is three milliseconds early.
+STAMPS = [1704067200006, 1704095999997, 1704124800031]
 
 
 # ------------------------------------------------------------------------------ funding

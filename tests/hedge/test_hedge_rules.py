@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hedge_world import BEFORE, account, both, drawn, grid, play, quoted
+from hedge_world import BEFORE, account, bars_of, both, drawn, grid, play, quoted
 
 from meseta.errors import ArgumentError
 from meseta.hedge import REASONS, HedgeMarket, ladder_value, simulate
@@ -40,6 +40,19 @@ def test_a_ladder_is_rounded_to_ticks_and_lots():
         (1, 1): (990.5, 1.2), (1, 2): (980.5, 1.9),
         (-1, 1): (1010.5, 1.2), (-1, 2): (1020.5, 1.9),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tick", "price", "bps", "rungs"),
+    [(0.01, 18.5, 100.0, (18.32, 18.69)), (1e-7, 0.00015, 50.0, (0.0001493, 0.0001508))],
+)
+def test_rungs_between_two_ticks_go_up(tick, price, bps, rungs):
+    # 18.315 and 18.685, and 1492.5 and 1507.5 ticks; in binary numbers some are a bit less.
+    quiet, wide = (price,) * 4, (price, 1.02 * price, 0.98 * price, price)
+    market = HedgeMarket.make(bars_of([quiet] * BEFORE + [wide, quiet]))
+    rules = account(tick=tick, lot=1.0, min_quantity=1.0)
+    one = grid(grid_step_bps=bps, grid_levels_long=1, grid_levels_short=1, tp_steps=6)
+    assert tuple(both(market, one, rules).lots["entry_price"]) == rungs
 
 
 def test_exits_are_steps_from_the_fill():
@@ -280,6 +293,18 @@ def test_liquidation_at_the_adverse_extreme():
     assert ends(lots) == [(-1, 1, 0, 1010.0, 2, 2120.0, "liquidation")]
     fees = 0.9 * (0.0002 * 1010 + 0.0005 * 2120)
     assert made.equity[2:] == pytest.approx([1000 - 0.9 * 1110 - fees] * 2)
+
+
+def test_an_account_that_its_stops_left_with_less_than_nothing_is_liquidated():
+    # The open is far beyond the stop at 1040: nothing is left to be closed, and a debt of 72.62.
+    rows = [(1000.0, 1010.5, 1000.0, 1010.0), (2200.0,) * 4, (2200.0,) * 4, (2200.0,) * 4]
+    made, lots = play(
+        rows, settings={"capital": 1000.0}, base_qty=0.9, grid_levels_short=1, sl_steps=3,
+        max_position_pct=1.0,
+    )  # fmt: skip
+    assert ends(lots) == [(-1, 1, 0, 1010.0, 1, 2200.5, "stop-loss")]
+    assert made.equity[1:] == pytest.approx([-72.622025] * 3)
+    assert (made.liquidated, made.stopped_bar) == (True, BEFORE + 1)
 
 
 def test_a_drawdown_closes_everything_at_the_next_open():

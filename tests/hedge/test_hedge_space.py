@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,6 +156,16 @@ def test_a_file_of_ones_own_has_sections_and_a_preset_for_the_rest(tmp_path: Pat
     assert said == ["`max_position_pct` is above 1 and was taken as per cent: 75 is 0.75"]
     p = space.params({d.name: d.high for d in space.dimensions})
     assert (p["max_position_pct"], p["ema_fast"], p["base_qty"]) == (0.95, 15, 0.002)
+
+
+def test_a_position_smaller_than_an_order_is_refused() -> None:
+    # The default is that of bitcoin.
+    coin = GridSettings(lot=1, tick=1e-5, min_quantity=1, min_notional=5)
+    told = "`max_position_size` 0.1 is less than a single order, `base_qty` from 25"
+    with pytest.raises(ArgumentError, match=told):
+        hedge_space(price=0.2, settings=coin)
+    space = hedge_space(price=0.2, settings=replace(coin, max_position_size=1e6))
+    assert space.params({d.name: d.low for d in space.dimensions})["base_qty"] == 25
 
 
 @pytest.mark.parametrize(

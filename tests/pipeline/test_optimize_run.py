@@ -19,12 +19,12 @@ from meseta.hedge import BASELINE
 from meseta.pipeline import open_study, optimize, plan_optimize
 from meseta.pipeline._optimize_null import null_summary
 from meseta.pipeline._optimize_tables import METRICS
-from meseta.strategy_file import SECTIONS, read_strategy
+from meseta.strategy_file import SECTIONS, read_strategy, strategy_of
 from optimize_market import EASY, config_of, prices, write_market
 
 BASE = """
 # of a trader
-strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE}
+strategy: {name: mine, instrument_id: BTCUSDT-PERP.BINANCE, since: 2024-05-01}
 grid: {grid_step_bps: 40, grid_levels_long: 5, grid_levels_short: 4, base_qty: 0.004}
 exit: {tp_steps: 2, sl_steps: 6}
 execution: {maker_only: true}
@@ -52,8 +52,8 @@ def done(bars, base, tmp_path_factory):
     """A finished study with a strategy file, null markets and windows; not to be changed."""
     out = tmp_path_factory.mktemp("runs")
     config = config_of(
-        bars, out, strategy_config=base, null=2, walk_forward=True, in_sample=4, out_of_sample=4,
-        report=True,
+        bars, out, strategy_config=base, null_markets=2, walk_forward=True, in_sample=4,
+        out_of_sample=4, report=True,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESETA_HOME", str(out / "home"))
@@ -210,6 +210,14 @@ class TestStrategyFile:
         assert f"fingerprint {done.plan.problem.fingerprint}" in text
         assert "# in-sample 2025-03-03T00:00:00 to " in text
 
+    def test_mistyped_names_are_told(self):
+        content = {"gird": {"tp_steps": 2}, "grid": {"grid_step_bp": 40}, "execution": {"x": 1}}
+        step, section = sorted(strategy_of(content, "mine.yaml").notes)
+        assert step.startswith("`grid.grid_step_bp` of mine.yaml means nothing to a hedge grid")
+        assert "did you mean grid_step_bps?" in step
+        assert section.startswith("section `gird` of mine.yaml means nothing")
+        assert section.endswith("did you mean grid?")
+
 
 class TestVault:
     def test_no_trial_reads_it(self, done, bars, base, tmp_path):
@@ -282,6 +290,14 @@ class TestResume:
         ):
             with pytest.raises(RunError, match=told):
                 made(config_of(bars, out, **options, **changes), resume=True)
+
+    def test_another_version_is_refused_and_loses_nothing(self, done, bars, base, monkeypatch):
+        before = (done.folder / "manifest.json").read_bytes()
+        monkeypatch.setattr("meseta.bayes._record.version", lambda _name: "99")
+        with pytest.raises(RunError, match=r"cannot be resumed.*the code \(meseta "):
+            made(config_of(bars, done.folder.parent, strategy_config=base, trials=20), resume=True)
+        assert (done.folder / "manifest.json").read_bytes() == before
+        assert (done.folder / "summary.json").is_file()
 
     def test_a_finished_study_needs_more_trials(self, done):
         with pytest.raises(RunError, match="finished study of 12 trials; raise --trials"):
@@ -391,6 +407,21 @@ class TestRefused:
             plan_optimize(config_of(bars, tmp_path / "runs", **changes))
         assert not (tmp_path / "runs").exists()
 
+    def test_a_strategy_file_that_cannot_be_run(self, bars, tmp_path):
+        path = tmp_path / "wrong.yaml"
+        for text, told in (
+            ("regime: {ema_fast: 40, ema_slow: 30}", "`ema_fast` must be below `ema_slow`"),
+            ("grid: {grid_levels_long: 4.5}", "`grid.grid_levels_long` of the strategy file"),
+            ("grid: 7", "section `grid` of the strategy file"),
+            ("policy: {strategy: martingale}", "`instrument.policy` must be"),
+            ("- 1", "must have sections such as"),
+        ):
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(ArgumentError) as caught:
+                plan_optimize(config_of(bars, tmp_path / "runs", strategy_config=path))
+            assert told in str(caught.value)
+        assert not (tmp_path / "runs").exists()
+
     def test_gaps_unless_they_are_allowed(self, tmp_path):
         path = write_market(tmp_path)
         frame = pl.read_csv(path)
@@ -399,6 +430,15 @@ class TestRefused:
             plan_optimize(config_of(path, tmp_path))
         plan = plan_optimize(config_of(path, tmp_path, allow_gaps=True))
         assert any("orders rest through a gap" in each for each in plan.assumptions)
+
+    def test_funding_that_may_be_per_cent_is_doubted(self, tmp_path):
+        bars = write_market(tmp_path)
+        rates = bars.with_name("btc_funding.csv")
+        assert not any("per cent" in w for w in plan_optimize(config_of(bars, tmp_path)).warnings)
+        pl.read_csv(rates).with_columns(pl.col("funding_rate") * 100).write_csv(rates)
+        (told,) = (w for w in plan_optimize(config_of(bars, tmp_path)).warnings if "per cent" in w)
+        assert "they are taken for fractions" in told
+        assert str(rates) in told
 
     def test_the_password_of_a_storage_is_not_written(self, bars, tmp_path):
         from meseta.pipeline._optimize import _begin
@@ -432,11 +472,11 @@ def test_null_markets_go_on_where_they_were_stopped(bars, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        made(config_of(bars, tmp_path, trials=4, null=3), progress=interrupt)
+        made(config_of(bars, tmp_path, trials=4, null_markets=3), progress=interrupt)
     folder = tmp_path / "study"
     assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
     kept = pl.read_parquet(folder / "null.parquet")
     assert kept.height == 2
-    result = made(config_of(bars, tmp_path, trials=4, null=3), resume=True)
+    result = made(config_of(bars, tmp_path, trials=4, null_markets=3), resume=True)
     assert table(result, "null").head(2).equals(kept)
     assert result.summary["null"]["runs"] == 3

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meseta.bayes._ledger import Ledger
 from meseta.bayes._lock import writing
-from meseta.bayes._results import RESULTS, Results
+from meseta.bayes._results import Results
 from meseta.bayes._sampler import Sampling
 from meseta.bayes._storage import OPTUNA, Mirror, freezer
 from meseta.errors import RunError
@@ -93,7 +93,7 @@ def open_folder(setup: Setup, folder: Path, held: ExitStack, *, resume: bool) ->
         or a store is locked or damaged.
     """
     held.enter_context(writing(folder))
-    results, mirror = Results(folder / RESULTS), Mirror(folder / OPTUNA)
+    results, mirror = Results.of_study(folder), Mirror(folder / OPTUNA)
     held.callback(mirror.close)
     held.callback(results.close)
     record = results.study(setup.name)

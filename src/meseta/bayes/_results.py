@@ -12,7 +12,7 @@ import math
 import sqlite3
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from meseta._near import did_you_mean
 from meseta.bayes._frozen import metrics_of_json, metrics_to_json
@@ -33,7 +33,9 @@ __all__ = ["RESULTS", "DamagedError", "Results", "cleanup", "opened", "read_resu
 RESULTS = "results.db"
 # Seconds that another process may hold the file before it counts as locked.
 PATIENCE = 10.0
+# All or nothing: a database that is not of results is left as it was.
 _TABLES = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS studies (
     name TEXT PRIMARY KEY, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
     config_json TEXT NOT NULL, data_fingerprint TEXT NOT NULL, code_version TEXT NOT NULL,
@@ -50,6 +52,8 @@ CREATE TABLE IF NOT EXISTS trials (
 );
 CREATE INDEX IF NOT EXISTS trials_by_score ON trials (study, score);
 CREATE INDEX IF NOT EXISTS trials_by_state ON trials (study, state);
+COMMIT;
+PRAGMA journal_mode = WAL;
 """
 
 
@@ -64,13 +68,25 @@ class Results:
     Raises
     ------
     RunError
-        The file is locked, cannot be written, or is damaged; a damaged one is set aside first.
+        The file is locked, cannot be written, is damaged, or is another program's.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._link = opened(path, PATIENCE, _TABLES)
+
+    @classmethod
+    def of_study(cls, folder: Path) -> Self:
+        """Open the file of a study's own folder.
+
+        Raises
+        ------
+        RunError
+            As the class; a damaged file is set aside first.
+        """
+        path = folder / RESULTS
         try:
-            self._link = opened(path, PATIENCE, "PRAGMA journal_mode = WAL;" + _TABLES)
+            return cls(path)
         except DamagedError as error:
             aside = set_aside(path)
             raise RunError(
@@ -227,6 +243,10 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if "no such" in str(error):
+            raise RunError(
+                f"{path} is a database, but not one of results ({error}); name another file"
+            ) from error
         raise RunError(
             f"cannot use the store {path}: {error}; another program may hold the file, or its "
             "folder cannot be written: end that program or choose another folder, then resume; "

@@ -22,7 +22,7 @@ from meseta.bayes._frozen import GENERATION, trial_of
 from meseta.bayes._ledger import Ledger
 from meseta.bayes._local import in_use
 from meseta.bayes._lock import writing
-from meseta.bayes._results import RESULTS, Results
+from meseta.bayes._results import Results
 from meseta.bayes._sampler import Draw, Running, Sampling
 from meseta.bayes._storage import begun_in, freezer, identity_in, postgres_url
 from meseta.errors import RunError
@@ -70,7 +70,7 @@ def open_shared(
 def _results(setup: Setup, folder: Path, held: ExitStack) -> Results:
     """Return this process's own results store, which is filled from the server."""
     held.enter_context(writing(folder))
-    results = Results(folder / RESULTS)
+    results = Results.of_study(folder)
     held.callback(results.close)
     record = results.study(setup.name)
     if record is not None:

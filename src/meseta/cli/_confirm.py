@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meseta.confirm import Confirmed
     from meseta.pipeline import ConfirmPlan, ConfirmResult
 
-__all__ = ["register"]
+__all__ = ["confirm_folder", "register"]
 
 Top = Annotated[
     int, typer.Option("--top", "-n", min=1, max=100, metavar="N", help="Best trials to run again.")
@@ -72,11 +72,24 @@ def _confirm(
     drawdown stand beside those of the compiled simulator, and the difference is put down to its
     causes, lot by lot. Needs the extra `nautilus`. Exit code 1 where a trial failed.
     """
-    from meseta import pipeline
     from meseta.confirm import require_engine
 
     require_engine()
-    planned = pipeline.plan_confirm(find_run(Path(study)), top=top, part=part)
+    confirm_folder(find_run(Path(study)), top=top, part=part, workers=workers, timeout=timeout)
+
+
+def confirm_folder(
+    folder: Path,
+    *,
+    top: int,
+    part: Literal["in-sample", "out-of-sample"] = "in-sample",
+    workers: int | None = None,
+    timeout: float = 600.0,
+) -> None:
+    """Confirm the best trials of a study's folder, and show how near the two engines are."""
+    from meseta import pipeline
+
+    planned = pipeline.plan_confirm(folder, top=top, part=part)
     console = make_console()
     _show_plan(console, planned)
     console.file.flush()

@@ -27,7 +27,8 @@ __all__ = ["app", "main"]
 _ABOUT = """Search all parameter combinations of a trading strategy and find plateaus that hold up.
 
 Phases validate what is found over several windows of the history; the vault at its end is the \
-only unseen data. Exit codes: 0 done, 1 data or run at fault, 2 wrong option, 130 interrupted."""
+only unseen data. Exit codes: 0 done, 1 data or run at fault, 2 wrong option or no feasible \
+trial, 130 interrupted."""
 
 app = typer.Typer(
     name="meseta",

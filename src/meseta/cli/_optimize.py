@@ -10,6 +10,7 @@ import typer
 
 from meseta.cli import _optimize_options as of
 from meseta.cli import _options as opt
+from meseta.cli._confirm import confirm_folder
 from meseta.cli._console import make_console
 from meseta.cli._guard import command
 from meseta.cli._progress import watch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meseta.optimize_config import OptimizeConfig
-    from meseta.pipeline import OptimizeResult
+    from meseta.pipeline import OptimizePlan, OptimizeResult
 
 __all__ = ["register"]
 
@@ -29,7 +30,7 @@ _NONE_FEASIBLE = 2
 _CONSTRAINTS = (
     "min_sharpe", "max_drawdown", "min_trades", "min_win_rate", "min_profit_factor", "min_calmar",
 )  # fmt: skip
-_RENAMED = {"study_name": "name", "startup": "startup_trials"}
+_RENAMED = {"study_name": "name", "startup": "startup_trials", "null": "null_markets"}
 
 
 def register(app: typer.Typer) -> None:
@@ -129,6 +130,7 @@ def _optimize(
     best_infeasible: of.BestInfeasible = None,
     export_csv: of.ExportCsv = None,
     db_path: of.EnterDb = None,
+    confirm: of.Confirm = None,
     verbose: of.Verbose = True,
     resume: of.Resume = False,
     force: opt.Force = False,
@@ -145,24 +147,54 @@ def _optimize(
     """
     given = _given(locals())
     from meseta.optimize_config import load_optimize_config
+    from meseta.pipeline import require_exports
 
     paths = [path for path in (config, backtest_config) if path is not None]
     loaded = load_optimize_config(paths, given)
-    result = _study(loaded, resume=resume, force=force, verbose=verbose)
+    top = _trials_to_confirm(loaded, confirm)
+    planned = _planned(loaded, resume=resume, verbose=verbose)
+    require_exports(planned, export_csv, db_path)
+    result = _study(planned, resume=resume, force=force, verbose=verbose)
     _export(result, export_csv, db_path)
     if result.summary["best"] is None:
         raise typer.Exit(_NONE_FEASIBLE)
+    if top:
+        typer.echo()
+        confirm_folder(result.folder, top=top)
 
 
-def _study(config: OptimizeConfig, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
+def _trials_to_confirm(config: OptimizeConfig, asked: int | None) -> int:
+    """Return how many of the best run on the event-driven engine too, before work starts."""
+    from meseta.confirm import require_engine
+
+    alone = config.hedge and not config.further
+    if asked and not alone:
+        raise ArgumentError(
+            f"`confirm` is for the hedge grid on one market, got {asked}; leave --confirm out"
+        )
+    try:
+        require_engine()
+    except ArgumentError:
+        if asked:
+            raise
+        return 0
+    return int(alone) if asked is None else asked
+
+
+def _planned(config: OptimizeConfig, *, resume: bool, verbose: bool) -> OptimizePlan:
+    """Check what is asked against the data, which may have to be fetched."""
+    from meseta.pipeline import plan_optimize
+
+    with watch(make_console(stderr=True)) as display:
+        return plan_optimize(config, resume=resume, progress=display if verbose else None)
+
+
+def _study(planned: OptimizePlan, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
     """Say what will be done, do it, and say what was found."""
     from meseta import pipeline
     from meseta.cli._optimize_tables import show_plan, show_result
 
     console = make_console()
-    with watch(make_console(stderr=True)) as display:
-        progress = display if verbose else None
-        planned = pipeline.plan_optimize(config, resume=resume, progress=progress)
     if verbose:
         show_plan(console, planned)
         say_first_use(console)
@@ -182,7 +214,8 @@ def _study(config: OptimizeConfig, *, resume: bool, force: bool, verbose: bool) 
             line = command_line([*again, "--resume"])
             error.add_note(f"What was finished is kept. Continue with:\n  {line}")
             raise
-    show_result(console, result, time.monotonic() - began)
+    took = time.monotonic() - began
+    show_result(console, result, took, planned.warnings if verbose else ())
     return result
 
 
@@ -200,7 +233,8 @@ def _export(result: OptimizeResult, csv: Path | None, db: Path | None) -> None:
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, by the names of `OptimizeConfig`."""
     without = {
-        "config", "backtest_config", "export_csv", "db_path", "verbose", "resume", "force",
+        "config", "backtest_config", "confirm", "export_csv", "db_path", "verbose", "resume",
+        "force",
     }  # fmt: skip
     given = {
         _RENAMED.get(name, name): value

@@ -242,7 +242,8 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="A back-test that takes longer is ended and its trial fails. Default: 600.",
+        help="A back-test that takes longer is ended and its trial fails; 0 for no limit. "
+        "Default: 600.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -290,7 +291,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="NAME=W,...",
-        help="Weights of what is maximised. Default: sharpe=0.3,profit=0.25,calmar=0.25,"
+        help="Weights of what is maximised. Default: sharpe=0.3, profit=0.25, calmar=0.25, "
         "drawdown=-0.2.",
         rich_help_panel=SELECTION,
     ),
@@ -439,6 +440,17 @@ BestInfeasible = Annotated[
         "--best-infeasible",
         help="Write a strategy file of the nearest miss where no trial meets the constraints.",
         rich_help_panel=OUTPUT,
+    ),
+]
+Confirm = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="N",
+        help="Run the N best hedge grids again on NautilusTrader at the end, as `meseta confirm` "
+        "does. Default: the best one where the extra `nautilus` is installed, else none.",
+        rich_help_panel=HONESTY,
     ),
 ]
 Verbose = Annotated[

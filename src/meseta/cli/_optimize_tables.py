@@ -63,8 +63,8 @@ def show_plan(console: Console, plan: OptimizePlan) -> None:
         ("Constraints", _limits(plan)),
         ("Study", _study(plan)),
     ]
-    if config.null:
-        pairs.append(("Null", f"the same on {config.null} markets without structure"))
+    if config.null_markets:
+        pairs.append(("Null", f"the same on {config.null_markets} markets without structure"))
     if plan.windows is not None:
         many = len(plan.windows.windows)
         pairs.append(("Windows", f"a study in each of {many}, with transfer and without"))
@@ -113,8 +113,10 @@ def _limit(name: str, value: float) -> str:
     return f"{figure} {how} {written(value)}"
 
 
-def show_result(console: Console, result: OptimizeResult, seconds: float) -> None:
-    """Print what was found, what it is worth, and where it is."""
+def show_result(
+    console: Console, result: OptimizeResult, seconds: float, told_before: Sequence[str] = ()
+) -> None:
+    """Print what was found, what it is worth, and where it is; no warning for a second time."""
     summary = result.summary
     told = summary["best"]
     if told is None:
@@ -126,7 +128,7 @@ def show_result(console: Console, result: OptimizeResult, seconds: float) -> Non
     _show_pareto(console, result)
     facts(console, _found(summary, result.manifest["vault"]))
     console.print()
-    for warning in result.manifest["warnings"]:
+    for warning in (each for each in result.manifest["warnings"] if each not in told_before):
         console.print(f"Note: {warning}", soft_wrap=True)
     console.print(summary["verdict"], soft_wrap=not console.is_terminal)
     console.print(f"\nDone in {duration(seconds)}: {result.folder}", soft_wrap=True)
@@ -221,7 +223,7 @@ def _found(summary: dict[str, Any], vault: dict[str, Any] | None) -> Iterator[tu
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
-    if summary["luck"]["trial"] is not None:
+    if summary["luck"]["trials"]:
         yield "Luck", _luck(summary["luck"])
     if summary["null"] is not None:
         yield "Null", _null(summary["null"])

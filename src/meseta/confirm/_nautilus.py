@@ -275,7 +275,7 @@ class _Grid(Strategy):
         """Whether equity falls below the maintenance margin at a price of the bar."""
         book = self.book
         rate = book.s.maintenance_margin
-        return bool(book.lots) and any(
+        return any(
             book.equity(price) < rate * (book.exposure(LONG, price) + book.exposure(SHORT, price))
             for price in (book.open[t], book.low[t], book.high[t])
         )

@@ -32,6 +32,8 @@ TAKE_PROFIT, STOP_LOSS, LIQUIDATION, DRAWDOWN, END = (
     for reason in ("take-profit", "stop-loss", "liquidation", "drawdown", "end")
 )
 STOP, TAKE, ENTRY = 0, 1, 2
+# Prices half-way between two ticks go up, though binary numbers are a few bits off.
+HALF = 0.5 + 1e-6
 # Curves beside the equity, in the order of the rows of `track`.
 CURVES = ("realised", "unrealised", "fees", "funding", "long_exposure", "short_exposure")
 # Columns of a slot, one for each side and level: its rung,
@@ -191,8 +193,6 @@ def _breached(t: int, price: float, book: Any, terms: Any) -> bool:
     """Liquidate where equity no longer covers the maintenance margin."""
     money = book.money
     _count(book, terms)
-    if money[HELD] + money[HELD + 1] == 0.0:
-        return False
     gross = money[OWNED] * price + money[OWNED + 1] * price
     if _equity(price, money, terms.capital) >= terms.maintenance * gross:
         return False
@@ -257,12 +257,12 @@ def _recentre(price: float, book: Any, terms: Any) -> None:
         if j == terms.levels_long:
             quantity = terms.base_qty
         side, level = slot[j, SIDE], slot[j, LEVEL]
-        at = math.floor(_steps(price - side * (level * step), tick, inverse) + 0.5)
+        at = math.floor(_steps(price - side * (level * step), tick, inverse) + HALF)
         own = _value(at, tick, inverse)
         goal = own + side * (terms.tp_steps * step)
-        goal = math.floor(_steps(goal, tick, inverse) + 0.5)
+        goal = math.floor(_steps(goal, tick, inverse) + HALF)
         away = min(terms.sl_steps * step, own * terms.max_stop)
-        guard = math.floor(_steps(own - side * away, tick, inverse) + 0.5)
+        guard = math.floor(_steps(own - side * away, tick, inverse) + HALF)
         slot[j, PRICE] = own
         slot[j, TRIGGER] = _value(at - side * terms.beyond, tick, inverse)
         slot[j, GOAL] = _value(goal, tick, inverse)
@@ -417,17 +417,16 @@ def _watch(price: float, book: Any, terms: Any) -> None:
                 below = max(below, slot[j, PRICE])
             if slot[j, PRICE] >= price:
                 above = min(above, slot[j, PRICE])
-    if money[HELD] + money[HELD + 1] > 0.0:
-        # Equity less maintenance margin is a straight line in the price.
-        long, short = money[OWNED], money[OWNED + 1]
-        slope = long - short - terms.maintenance * (long + short)
-        spare = _equity(price, money, terms.capital) - price * (long - short)
-        if slope > 0.0:
-            down = max(down, -spare / slope * (1.0 + 1e-9))
-        elif slope < 0.0:
-            up = min(up, spare / -slope * (1.0 - 1e-9))
-        if spare <= 0.0 and slope <= 0.0:
-            down = np.inf
+    # Equity less maintenance margin is a straight line in the price.
+    long, short = money[OWNED], money[OWNED + 1]
+    slope = long - short - terms.maintenance * (long + short)
+    spare = _equity(price, money, terms.capital) - price * (long - short)
+    if slope > 0.0:
+        down = max(down, -spare / slope * (1.0 + 1e-9))
+    elif slope < 0.0:
+        up = min(up, spare / -slope * (1.0 - 1e-9))
+    if spare <= 0.0 and slope <= 0.0:
+        down = np.inf
     money[DOWN_TO], money[UP_TO], money[BELOW], money[ABOVE] = down, up, below, above
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Funding"]
 
-MINUTE = np.timedelta64(1, "m")
 # No venue settles less often; a longer step is a settlement that is missing.
 LONGEST_HOURS = 8.0
 _HEADLESS = ["calc_time", "funding_interval_hours", "last_funding_rate"]
@@ -40,8 +39,8 @@ class Funding:
     Parameters
     ----------
     time
-        datetime64[us] UTC, shape (S,), strictly increasing, rounded down to the minute: stamps
-        lie some milliseconds after the minute that they mean.
+        datetime64[us] UTC, shape (S,), strictly increasing, rounded to the nearest minute:
+        stamps lie some milliseconds off the minute that they mean.
     rate
         float64, shape (S,), fractions of the position's value; longs pay where it is positive.
     interval_hours
@@ -71,7 +70,8 @@ class Funding:
             There are fewer than two settlements, times do not increase, or a rate is NaN or
             larger than 1.
         """
-        times = np.array(time, dtype="datetime64[us]").astype("datetime64[m]")
+        stamps = np.array(time, dtype="datetime64[us]")
+        times = (stamps + np.timedelta64(30, "s")).astype("datetime64[m]")
         rates = np.array(rate, dtype=np.float64)
         _check(times, rates)
         hours = np.diff(times) / np.timedelta64(60, "m")
@@ -132,7 +132,7 @@ def _check(times: TimeArray, rates: FloatArray) -> None:
     if len(wrong):
         raise DataError(
             "a funding rate is a fraction of the position (0.0001 is 0.01 %) and must lie "
-            f"between -1 and 1, got {rates[wrong[0]]!r} at {times[wrong[0]]}"
+            f"between -1 and 1, got {rates[wrong[0]]:g} at {times[wrong[0]]}"
         )
 
 

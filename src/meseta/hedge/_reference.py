@@ -45,7 +45,8 @@ class Steps:
 
     def nearest(self, value: float) -> int:
         """Return the nearest number of steps, half up."""
-        return math.floor(self._steps(value) + 0.5)
+        # A price that should lie between two ticks is a few bits off it.
+        return math.floor(self._steps(value) + (0.5 + 1e-6))
 
     def down(self, value: float) -> int:
         """Return the number of whole steps in a value."""
@@ -503,7 +504,7 @@ class Reference:
     def breached(self, t: int, price: float) -> bool:
         """Liquidate where equity no longer covers the maintenance margin."""
         gross = self.exposure(LONG, price) + self.exposure(SHORT, price)
-        if not self.lots or self.equity(price) >= self.s.maintenance_margin * gross:
+        if self.equity(price) >= self.s.maintenance_margin * gross:
             return False
         self.close_all(t, price, "liquidation")
         self.liquidated = True

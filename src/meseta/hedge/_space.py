@@ -48,7 +48,7 @@ _LIMITS: Final = {
     "grid_levels_short": Limits(1, 100, integer=True),
     "base_qty": Limits(1e-9, 1e9),
     "qty_scale": Limits(0.1, 3),
-    "tp_steps": Limits(1, 3000, integer=True),
+    "tp_steps": Limits(1, 1000, integer=True),
     "sl_steps": Limits(1, 1000, integer=True),
     "adx_len": Limits(5, 1000, integer=True),
     "ema_fast": Limits(5, 9997, integer=True),
@@ -305,7 +305,9 @@ def hedge_space(
         "ema_slow": Tie("ema_ratio", AtLeast("ema_fast", plus=3)),
         "counter_levels": Tie("counter_ratio", AtMostMax(_LEVELS[1:])),
     }
-    return load_space(entries, _LIMITS, name=name, ties=ties, about=_about(inert))
+    space = load_space(entries, _LIMITS, name=name, ties=ties, about=_about(inert))
+    _require_room(smallest, settings)
+    return space
 
 
 def _entries(source: str | Path | Mapping[str, Any]) -> tuple[str, Mapping[str, Any], _Entries]:
@@ -407,6 +409,16 @@ def _require_notional(price: float, entries: _Entries, settings: GridSettings) -
             f"`base_qty` to {quantity:g} makes no rung larger than {most:g} at prices to "
             f"{price:g}, and an order must have {settings.min_quantity:g} and be worth "
             f"{settings.min_notional:g}; give `base_qty` a range that suits this market"
+        )
+
+
+def _require_room(smallest: float, settings: GridSettings) -> None:
+    """Refuse a limit on positions, in base coins, that leaves no room for a first rung."""
+    if smallest > settings.max_position_size:
+        raise ArgumentError(
+            f"`max_position_size` {settings.max_position_size:g} is less than a single order, "
+            f"`base_qty` from {smallest:g}; give the base coins that a side of this market may "
+            "hold"
         )
 
 

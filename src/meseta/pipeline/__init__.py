@@ -3,7 +3,11 @@
 from meseta.pipeline._confirm import ConfirmPlan, ConfirmResult, confirm_study, plan_confirm
 from meseta.pipeline._job import RunResult
 from meseta.pipeline._optimize import OptimizeResult, optimize
-from meseta.pipeline._optimize_export import enter_results, write_trials_csv
+from meseta.pipeline._optimize_export import (
+    enter_results,
+    require_exports,
+    write_trials_csv,
+)
 from meseta.pipeline._optimize_open import OpenedStudy, open_study
 from meseta.pipeline._optimize_plan import OptimizePlan, plan_optimize
 from meseta.pipeline._optimize_tables import funnel_of, ranked, seen_space
@@ -58,6 +62,7 @@ __all__ = [
     "plan_walkforward",
     "project_states",
     "ranked",
+    "require_exports",
     "rescore",
     "rescore_matrix",
     "run",

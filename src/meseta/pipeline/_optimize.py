@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import asdict, dataclass
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meseta._files import write_json, write_text
-from meseta.bayes import run_study
-from meseta.errors import RunError
+from meseta.bayes import read_results, run_study
+from meseta.bayes._record import identity_of
+from meseta.errors import ArgumentError, RunError
 from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._manifest import data_of, environment_of, now, time_of
@@ -19,12 +21,14 @@ from meseta.pipeline._optimize_best import best_text
 from meseta.pipeline._optimize_files import WINDOWS, clear, clear_outcome, write_instruments
 from meseta.pipeline._optimize_null import null_markets
 from meseta.pipeline._optimize_outcome import outcome_of
-from meseta.pipeline._optimize_tables import trials_frame
+from meseta.pipeline._optimize_tables import plain, trials_frame
 from meseta.pipeline._progress import Progress
 from meseta.runs import RunFolder
 from meseta.vault import VaultLedger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meseta.bayes import StudyProgress, StudyResult
     from meseta.hedge import Funding
     from meseta.optimise import WindowProgress, WindowStudies
@@ -35,11 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizeResult", "optimize"]
 
-# Options that do not change what is found in the study.
-_FREE = {
-    "aggregate", "best_infeasible", "fetch", "in_sample", "name", "null", "out", "out_of_sample",
-    "report", "storage", "store", "strategy_config", "timeout", "transfer", "trials", "unit",
-    "walk_forward", "workers",
+# Options of what is made beside the study, and others that do not change what it finds.
+_ASIDE = {"in_sample", "null_markets", "out_of_sample", "transfer", "unit", "walk_forward"}
+_FREE = _ASIDE | {
+    "aggregate", "best_infeasible", "fetch", "name", "out", "report", "storage", "store",
+    "strategy_config", "timeout", "trials", "workers",
 }  # fmt: skip
 
 
@@ -119,8 +123,7 @@ def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force:
         folder.require_free(resume=resume, force=force)
         return
     before, new = folder.manifest()["config"], plan.config.model_dump(mode="json")
-    more = [n for n in ("null", "walk_forward", "in_sample", "out_of_sample", "unit", "transfer")
-            if before.get(n) != new[n]]  # fmt: skip
+    more = any(before.get(name) != new[name] for name in _ASIDE)
     if before.get("trials", 0) >= new["trials"] and not more:
         raise RunError(
             f"{folder.path} holds a finished study of {before['trials']} trials; raise --trials "
@@ -143,6 +146,20 @@ def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
             f"{folder.path} was begun with other options ({', '.join(dict.fromkeys(other))}); "
             "continue with those of its manifest, or begin anew with --force"
         )
+    _require_identity(folder, plan)
+
+
+def _require_identity(folder: RunFolder, plan: OptimizePlan) -> None:
+    """Refuse before anything of the old study is replaced what `run_study` would refuse."""
+    try:
+        old = read_results(folder.path, plan.name)[0].identity
+    except (ArgumentError, RunError):
+        # What is missing or damaged is made again of the Optuna store, or refused there.
+        return
+    new = identity_of(
+        plan.problem, plan.space, plan.objective, plan.constraints, plan.options, plan.first
+    )
+    new.require_same(old, plan.name)
 
 
 class _Work:
@@ -170,7 +187,8 @@ class _Work:
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
             raise
-        self.open_vault()
+        if any(trial.state == "complete" for trial in result.trials):
+            self.open_vault()
         outcome = outcome_of(self.plan, result, null, windows)
         self.manifest["timings"] = {
             "seconds": round(time.monotonic() - began, 3),
@@ -297,7 +315,7 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "command": _masked(command),
         "config": _without_secret(config),
         "strategy": _strategy(plan),
-        "base": plan.base.content if plan.base.params else None,
+        "base": None if config.strategy_config is None else _plain(plan.base.content),
         "data": data_of(bars, config),
         "further": [data_of(each.bars, config) for each in plan.instruments[1:]],
         "funding": [_funding(each.funding) for each in plan.instruments],
@@ -315,10 +333,16 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "vault": _vault(plan),
         "assumptions": list(plan.assumptions),
         "seed": config.seed,
-        **environment_of(None),
+        "environment": environment_of(None)["environment"] | {"optuna": version("optuna")},
         "timings": {},
         "warnings": list(plan.warnings),
     }
+
+
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a YAML file holds as JSON has it: YAML knows dates and infinite numbers."""
+    made: dict[str, Any] = plain(json.loads(json.dumps(content, default=str)))
+    return made
 
 
 def _without_secret(config: OptimizeConfig) -> dict[str, Any]:

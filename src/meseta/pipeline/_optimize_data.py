@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Instrument", "load_instruments", "vault_row"]
 
 _LEAST_BEFORE, _LEAST_INSIDE = 4, 4
+# Of a settlement; every eight hours this is 219 % a year.
+_LARGE_RATE = 0.002
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -84,11 +86,26 @@ def load_instruments(
 def _of_file(config: OptimizeConfig, used: Sequence[Strategy], at: int) -> Instrument:
     alone = {"bars": config.files[at], "further": (), "funding": (), "mark": ()}
     bars = _cut(load_series(used, config.model_copy(update=alone)), config.start, config.end)
+    funding, notes = _filed_funding(config.funding[at]) if config.funding else (None, ())
     return Instrument(
         bars=_sized(config, bars),
-        funding=Funding.load(config.funding[at]) if config.funding else None,
+        funding=funding,
         mark=load(config.mark[at], timezone=config.timezone) if config.mark else None,
+        notes=notes,
     )
+
+
+def _filed_funding(file: str) -> tuple[Funding | None, tuple[str, ...]]:
+    """Read a file; doubt rates that no market pays day after day."""
+    funding = Funding.load(file)
+    usual = float(np.median(np.abs(funding.rate)))
+    if usual < _LARGE_RATE:
+        return funding, ()
+    told = (
+        f"half of the funding rates of {file} are larger than {usual:.2%}, and 0.01% is usual: "
+        "they are taken for fractions (0.0001 is 0.01%); divide them by 100 if they are per cent"
+    )
+    return funding, (told,)
 
 
 def _of_symbol(
@@ -97,11 +114,9 @@ def _of_symbol(
     bars = _sized(config, load_series(used, config, progress))
     if not config.hedge:
         return Instrument(bars=bars)
-    if config.funding:
-        funding: Funding | None = Funding.load(config.funding[0])
-        notes: tuple[str, ...] = ()
-    else:
-        funding, notes = _stored_funding(config, progress)
+    funding, notes = (
+        _filed_funding(config.funding[0]) if config.funding else _stored_funding(config, progress)
+    )
     mark = load(config.mark[0]) if config.mark else _stored_mark(config, bars)
     return Instrument(bars=bars, funding=funding, mark=mark, notes=notes)
 

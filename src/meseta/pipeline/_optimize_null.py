@@ -34,11 +34,11 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
     KeyboardInterrupt
         What was finished is kept.
     """
-    if not plan.config.null:
+    if not plan.config.null_markets:
         return None
     rows = _kept(plan, folder)
-    for seed in range(len(rows) + 1, plan.config.null + 1):
-        tell(Progress("null", seed - 1, plan.config.null))
+    for seed in range(len(rows) + 1, plan.config.null_markets + 1):
+        tell(Progress("null", seed - 1, plan.config.null_markets))
         problem = plan.problem.shuffled(seed)
         result = run_study(
             problem,
@@ -54,7 +54,7 @@ def null_markets(plan: OptimizePlan, folder: RunFolder, tell: Listener) -> pl.Da
         rows.append(_row(seed, result.trials))
         folder.write_frame(_FILE, _frame(rows))
     folder.write_frame(_FILE, _frame(rows))
-    tell(Progress("null", plan.config.null, plan.config.null))
+    tell(Progress("null", plan.config.null_markets, plan.config.null_markets))
     return _frame(rows)
 
 
@@ -77,7 +77,7 @@ def _kept(plan: OptimizePlan, folder: RunFolder) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     kept = pl.read_parquet(path).filter(pl.col("trials") == plan.options.trials)
-    return kept.head(plan.config.null).to_dicts()
+    return kept.head(plan.config.null_markets).to_dicts()
 
 
 def best_score(trials: Sequence[Trial]) -> Trial | None:

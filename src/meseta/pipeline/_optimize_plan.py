@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
-from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
+from meseta.optimise import InstrumentsProblem, StrategyProblem, find_aggregate, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
 from meseta.pipeline._optimize_files import read_instruments
@@ -58,7 +58,9 @@ class OptimizePlan:
     settings
         Of the hedge grid; None for another strategy.
     base
-        The strategy file that the run begins with; its parameters are the first trial.
+        The strategy file that the run begins with.
+    first
+        Parameters with which the study begins: those of the strategy file.
     windows
         Where studies are made in rolling windows; None where they are not.
     assumptions
@@ -78,6 +80,7 @@ class OptimizePlan:
     options: StudyOptions
     settings: GridSettings | None = None
     base: StrategyFile = field(default_factory=StrategyFile)
+    first: tuple[Params, ...] = ()
     windows: RollingPlan | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -105,14 +108,6 @@ class OptimizePlan:
     def space_over(self, problem: Problem) -> Space:
         """Return the space of the same problem over other rows or other prices."""
         return _space(self.config, self.strategy, problem)[0]
-
-    @property
-    def first(self) -> tuple[Params, ...]:
-        """Parameters with which the study begins: those of the strategy file."""
-        if not self.base.params:
-            return ()
-        made = GridParameters.from_params(self.base.params)
-        return ({name: getattr(made, name) for name in GridParameters.__slots__},)
 
 
 def optimize_name(config: OptimizeConfig) -> str:
@@ -151,10 +146,20 @@ def plan_optimize(
     strategy = _strategy(config)
     base = StrategyFile()
     if config.strategy_config is not None:
-        base = read_strategy(Path(config.strategy_config))
+        base = _base(config.strategy_config)
     used = () if strategy is None else (strategy,)
     kept = _kept(config) if resume else None
     return plan_instruments(config, kept or load_instruments(config, used, progress), base)
+
+
+def _base(path: Path) -> StrategyFile:
+    """Read the strategy file, and refuse parameters that no grid can have."""
+    base = read_strategy(path)
+    try:
+        GridParameters.from_params(base.params)
+    except ArgumentError as error:
+        raise ArgumentError(f"the strategy file {path}: {error}") from error
+    return base
 
 
 def _strategy(config: OptimizeConfig) -> Strategy | None:
@@ -211,10 +216,19 @@ def plan_instruments(
         options=config.study,
         settings=config.settings if config.hedge else None,
         base=base,
+        first=_first(base),
         windows=windows,
         assumptions=_assumptions(config, parts),
         warnings=(*base.notes, *(n for each in instruments for n in each.notes), *said, *notes),
     )
+
+
+def _first(base: StrategyFile) -> tuple[Params, ...]:
+    """Return the parameters of a strategy file; what it leaves out is the baseline's."""
+    if not base.params:
+        return ()
+    made = GridParameters.from_params(base.params)
+    return ({name: getattr(made, name) for name in GridParameters.__slots__},)
 
 
 def _spans(problem: Problem) -> tuple[tuple[int, int], ...]:
@@ -244,6 +258,7 @@ def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument)
 
 def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
     if len(problems) == 1:
+        find_aggregate(config.aggregate)  # a mistyped one is refused all the same
         return problems[0]
     return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
 
