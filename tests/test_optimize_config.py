@@ -155,8 +155,8 @@ def test_the_instrument_is_what_the_grid_settles():
 
 def test_the_example_of_the_page_is_a_configuration(tmp_path):
     page = (ROOT / "docs" / "optimise.md").read_text(encoding="utf-8")
-    text = page.split("```yaml\n")[1].split("```")[0]
-    made = load_optimize_config([written(tmp_path, text)])
+    text = page.split("```yaml\nstrategy: ")[1].split("```")[0]
+    made = load_optimize_config([written(tmp_path, f"strategy: {text}")])
     assert made.limits == load_optimize_config((), BARS).limits
     assert made.space["adx_len"] == [7, 14, 21]
     assert made.walk_forward

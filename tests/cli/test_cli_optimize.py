@@ -137,7 +137,7 @@ class TestOptimize:
             (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
-            (("--aggregate", "wurst"), "did you mean worst?"),
+            (("--aggregate", "worst"), "`aggregate` is for several --bars"),
         ],
     )
     def test_wrong_options_are_refused_before_anything_is_done(

@@ -25,8 +25,8 @@ def both(tmp_path_factory):
         if name == "spoilt":
             spoil(path)
         config = config_of(
-            path, folder / name / "runs", trials=8, preset="wide", null=1, walk_forward=True,
-            in_sample=4, out_of_sample=3, adaptive="rebuild", epoch_every=4, batch=4,
+            path, folder / name / "runs", trials=8, preset="wide", null_markets=1,
+            walk_forward=True, in_sample=4, out_of_sample=3, adaptive="rebuild", epoch_every=4,
         )  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MESETA_HOME", str(folder / name / "home"))
