@@ -126,7 +126,7 @@ def test_start_and_end_are_for_files_too():
         ({"objective": {"bounds": {"sharpe": [2, 1]}}}, "must be finite and in order"),
         (
             {"objective": dict.fromkeys(("sharpe", "profit", "calmar", "drawdown"), 0)},
-            "one weight",
+            "one at least must differ from zero",
         ),
         ({"in_sample": 5}, "`in_sample` is for --walk-forward, got 5"),
         ({"transfer": False}, "`transfer` is for --walk-forward"),
