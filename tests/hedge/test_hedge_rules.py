@@ -376,6 +376,15 @@ def test_value_of_a_full_ladder():
     )  # fmt: skip
 
 
+def test_rungs_meet_at_a_tick_where_the_price_has_fallen_far():
+    # A step is 3 at 300, and a tick 8: rungs at 297 and 294 are both at 296.
+    down = [(1000.0 - 70 * t, 1000.0 - 70 * t, 930.0 - 70 * t, 930.0 - 70 * t) for t in range(10)]
+    rest = [(300.0,) * 4, (300.0, 300.0, 287.0, 300.0), (300.0,) * 4]
+    market = drawn(down + rest)
+    made = both(market, grid(recenter_trigger_bps=50.0), account(tick=8.0), (31, 33))
+    assert made.lots["entry_price"].tolist() == [296.0, 296.0]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -142,7 +142,7 @@ class HedgeEvaluator:
 
         market, first = self.problem.market, self.problem.span[0]
         parameters, settings = parts_of(params, self.problem.settings)
-        check_step(market, parameters, settings, first)
+        check_step(market, parameters, settings, stop)
         return run(self._series, parameters, settings, (first, stop), curves=curves)
 
     def _calendar(self, stop: int) -> tuple[IntArray, float]:

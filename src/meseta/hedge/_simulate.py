@@ -43,12 +43,13 @@ def simulate(
     Raises
     ------
     ArgumentError
-        The span is empty or outside the bars, a step of the ladder is less than a tick, fills
-        are capped by a volume that the bars lack, or there is no such engine.
+        The span is empty or outside the bars, a step of the ladder is less than a tick even at
+        the highest price, fills are capped by a volume that the bars lack, or there is no such
+        engine.
     """
     first, stop = check_span(market, span)
     check_settings(market, settings)
-    check_step(market, parameters, settings, first)
+    check_step(market, parameters, settings, stop)
     if engine not in get_args(Engine):
         names = " or ".join(get_args(Engine))
         raise ArgumentError(f"`engine` must be {names}, got {engine!r}")
@@ -105,12 +106,17 @@ def check_settings(market: HedgeMarket, settings: GridSettings) -> None:
 
 
 def check_step(
-    market: HedgeMarket, parameters: GridParameters, settings: GridSettings, first: int
+    market: HedgeMarket, parameters: GridParameters, settings: GridSettings, stop: int
 ) -> None:
-    """Raise ArgumentError where rungs lie closer than prices do."""
-    step = float(market.bars.open[first]) * parameters.grid_step_bps / 10_000.0
+    """Raise ArgumentError where rungs lie closer than prices do, at every price before `stop`.
+
+    Where the price has fallen so far only since, rungs meet at a tick, as they would at the
+    venue: parameters that were found at higher prices can still be tried.
+    """
+    price = float(market.bars.high[:stop].max())
+    step = price * parameters.grid_step_bps / 10_000.0
     if step < settings.tick:
         raise ArgumentError(
             f"`tick` {settings.tick:g} is more than a step of the ladder, {step:g} at the price "
-            f"{market.bars.open[first]:g}; give the tick of {market.bars.name}"
+            f"{price:g}; give the tick of {market.bars.name}"
         )
