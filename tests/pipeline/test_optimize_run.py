@@ -279,10 +279,13 @@ class TestResume:
         out = done.folder.parent
         options = {"strategy_config": base, "trials": 20}
         for changes, told in (
-            ({"seed": 1}, r"other options \(seed\)"),
-            ({"preset": "wide"}, r"other options \(preset, the space\)"),
-            ({"instrument": {"maker_fee": 0.001}}, "instrument, the data, or what is fixed"),
-            ({"start": "2025-03-04"}, "start, the data"),
+            ({"seed": 1}, r"other options: seed \(0, now 1\); continue"),
+            ({"preset": "wide"}, r"preset \(None, now 'wide'\); the space"),
+            (
+                {"instrument": {"maker_fee": 0.001}},
+                r"instrument\.maker_fee \(0\.0002, now 0\.001\); the data",
+            ),
+            ({"start": "2025-03-04"}, r"start \(None, now '2025-03-04'\); the data"),
         ):
             with pytest.raises(RunError, match=told):
                 made(config_of(bars, out, **options, **changes), resume=True)

@@ -34,6 +34,13 @@ def test_a_loss_in_the_vault_is_nothing(made):
     assert verdict_of(summary(made)).startswith("Nothing worth having: trial 7 meets")
 
 
+def test_a_study_whose_trials_all_failed_says_why():
+    failed = {"complete": 0, "error": "took longer than 1 s, 2 times", "best": None}
+    assert verdict_of(failed) == (
+        "Nothing is known: no trial ran to its end; the first: took longer than 1 s, 2 times."
+    )
+
+
 def test_a_liquidation_in_the_vault_is_nothing():
     assert "but was liquidated in the vault" in verdict_of(summary(0.1, liquidated=True))
 

@@ -35,6 +35,8 @@ def verdict_of(summary: dict[str, Any]) -> str:
 
 
 def _nothing(summary: dict[str, Any]) -> str:
+    if not summary["complete"] and summary["error"]:
+        return f"Nothing is known: no trial ran to its end; the first: {summary['error']}."
     text = f"Nothing worth having: none of {summary['complete']} trials meets the constraints"
     near = summary["nearest"][:1]
     if not near:
