@@ -298,6 +298,17 @@ class TestResume:
         assert (done.folder / "manifest.json").read_bytes() == before
         assert (done.folder / "summary.json").is_file()
 
+    def test_a_damaged_store_ends_a_run_and_the_next_goes_on(self, bars, tmp_path):
+        first = made(config_of(bars, tmp_path, trials=4))
+        before = trials_of(first)
+        (first.folder / "results.db").write_bytes(b"no database" * 500)
+        more = config_of(bars, tmp_path, trials=6)
+        with pytest.raises(RunError, match="set aside"):
+            made(more, resume=True)
+        manifest = json.loads((first.folder / "manifest.json").read_text())
+        assert manifest["status"] == "interrupted"
+        assert trials_of(made(more, resume=True)).head(4).equals(before)
+
     def test_a_finished_study_needs_more_trials(self, done):
         with pytest.raises(RunError, match="finished study of 12 trials; raise --trials"):
             optimize(done.plan, resume=True)

@@ -190,7 +190,7 @@ class _Work:
             beside = _beside(self.plan.options, result)
             null = null_markets(self.plan, self.folder, beside, self.tell)
             windows = self.walk(beside)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RunError):
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
             raise
