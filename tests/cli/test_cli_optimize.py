@@ -237,6 +237,14 @@ class TestAnalyze:
         )
         self.same_from_the_file(meseta, study, tmp_path)
         self.cleaned(meseta, study)
+        self.without_trials(meseta, study)
+
+    def without_trials(self, meseta, study):
+        with closing(sqlite3.connect(study / "results.db")) as link, link:
+            link.execute("DELETE FROM trials")
+        told = meseta("analyze", "btc", "--export-csv", "none.csv")
+        assert told.code == 1
+        assert "has no trials yet; let it run on" in told.err
 
     def same_from_the_file(self, meseta, study, tmp_path):
         told = meseta("analyze", "btc", "-n", 3, "--db-path", tmp_path / "all.db")

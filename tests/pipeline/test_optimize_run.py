@@ -283,10 +283,13 @@ class TestResume:
         out = done.folder.parent
         options = {"strategy_config": base, "trials": 20}
         for changes, told in (
-            ({"seed": 1}, r"other options \(seed\)"),
-            ({"preset": "wide"}, r"other options \(preset, the space\)"),
-            ({"instrument": {"maker_fee": 0.001}}, "instrument, the data, or what is fixed"),
-            ({"start": "2025-03-04"}, "start, the data"),
+            ({"seed": 1}, r"other options: seed \(0, now 1\); continue"),
+            ({"preset": "wide"}, r"preset \(None, now 'wide'\); the space"),
+            (
+                {"instrument": {"maker_fee": 0.001}},
+                r"instrument\.maker_fee \(0\.0002, now 0\.001\); the data",
+            ),
+            ({"start": "2025-03-04"}, r"start \(None, now '2025-03-04'\); the data"),
         ):
             with pytest.raises(RunError, match=told):
                 made(config_of(bars, out, **options, **changes), resume=True)
@@ -298,6 +301,17 @@ class TestResume:
             made(config_of(bars, done.folder.parent, strategy_config=base, trials=20), resume=True)
         assert (done.folder / "manifest.json").read_bytes() == before
         assert (done.folder / "summary.json").is_file()
+
+    def test_a_damaged_store_ends_a_run_and_the_next_goes_on(self, bars, tmp_path):
+        first = made(config_of(bars, tmp_path, trials=4))
+        before = trials_of(first)
+        (first.folder / "results.db").write_bytes(b"no database" * 500)
+        more = config_of(bars, tmp_path, trials=6)
+        with pytest.raises(RunError, match="set aside"):
+            made(more, resume=True)
+        manifest = json.loads((first.folder / "manifest.json").read_text())
+        assert manifest["status"] == "interrupted"
+        assert trials_of(made(more, resume=True)).head(4).equals(before)
 
     def test_a_finished_study_needs_more_trials(self, done):
         with pytest.raises(RunError, match="finished study of 12 trials; raise --trials"):

@@ -53,6 +53,13 @@ def test_a_loss_in_the_vault_is_nothing(made, said):
     )
 
 
+def test_a_study_whose_trials_all_failed_says_why():
+    failed = {"complete": 0, "error": "took longer than 1 s, 2 times", "best": None}
+    assert verdict_of(failed) == (
+        "Nothing to judge: no trial was completed; the first: took longer than 1 s, 2 times."
+    )
+
+
 def test_a_liquidation_in_the_vault_is_nothing():
     told = verdict_of(summary(0.1, liquidated=True))
     assert told.startswith("Nothing worth having")

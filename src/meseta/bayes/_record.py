@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meseta.bayes._problem import Params, Problem
     from meseta.bayes._space import Space
 
-__all__ = ["Identity", "StudyRecord", "identity_of"]
+__all__ = ["Identity", "StudyRecord", "differences", "identity_of"]
 
 # Options that do not change what is drawn.
 _FREE = ("trials", "workers", "timeout")
@@ -50,7 +50,7 @@ class Identity:
         RunError
             It names everything that differs.
         """
-        differ = list(_differences(old.config, self.config, ""))
+        differ = list(differences(old.config, self.config))
         if old.data_fingerprint != self.data_fingerprint:
             differ.insert(0, "the data or what is fixed of the strategy (fingerprint)")
         if old.code_version != self.code_version:
@@ -105,10 +105,11 @@ def identity_of(
     return Identity(json.loads(json.dumps(config)), problem.fingerprint, code)
 
 
-def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Return each thing that is not as it was, with both values; `path` leads to `old`."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
-            yield from _differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+            yield from differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
     elif path == "space.fingerprint" and old != new:
         yield "the space (its bounds, steps or fixed parameters)"
     elif path not in {"space.name", "first"} and old != new:

@@ -284,8 +284,8 @@ def _read(path: Path) -> Iterator[sqlite3.Connection]:
             yield link
     except DamagedError as error:
         raise RunError(
-            f"{error}; resume the study: the file is set aside, and made again of the Optuna "
-            "store beside it"
+            f"{error}; where it is a study's own, resume the study: the file is set aside, and "
+            "made again of the Optuna store beside it"
         ) from error
 
 

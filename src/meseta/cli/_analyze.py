@@ -12,6 +12,7 @@ from meseta.cli import _options as opt
 from meseta.cli._console import count, make_console
 from meseta.cli._guard import command
 from meseta.cli._report import find_run
+from meseta.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,8 @@ def _in_folder(study: str) -> _Found:
     from meseta.pipeline import open_study
 
     opened = open_study(find_run(Path(study)))
+    if not opened.trials:
+        raise RunError(f"the study in {opened.folder} has no trials yet; let it run on")
     unfinished = f"The study is {opened.manifest['status']}: {count(len(opened.trials))} trials."
     told = unfinished if opened.summary is None else opened.summary["verdict"]
     space = opened.plan.space

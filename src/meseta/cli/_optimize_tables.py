@@ -220,6 +220,8 @@ def _found(summary: dict[str, Any], vault: dict[str, Any] | None) -> Iterator[tu
     ends = [f"{count(summary[n])} {n}" for n in ("pruned", "failed") if summary[n]]
     told = [f"{count(summary['trials'])}", f"{count(summary['feasible'])} feasible", *ends]
     yield "Trials", ", ".join(told)
+    if summary["failed"]:
+        yield "Failed", f"the first: {summary['error']}"
     if summary["luck"]["trials"]:
         yield "Luck", _luck(summary["luck"])
     if summary["null"] is not None:

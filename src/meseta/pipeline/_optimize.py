@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from meseta._files import write_json, write_text
 from meseta.bayes import read_results, run_study
-from meseta.bayes._record import identity_of
+from meseta.bayes._record import differences, identity_of
 from meseta.errors import ArgumentError, RunError
 from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
@@ -138,15 +138,18 @@ def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
     old = folder.manifest()
     if old.get("kind") != "optimize":
         raise RunError(f"{folder.path} holds no study; choose another --study-name")
-    before, new = old["config"], plan.config.model_dump(mode="json")
-    other = [name for name in new if name not in _FREE and before.get(name) != new[name]]
+    before, new = (
+        {name: value for name, value in config.items() if name not in _FREE}
+        for config in (old["config"], plan.config.model_dump(mode="json"))
+    )
+    other = list(differences(before, new))
     if old["fingerprint"] != plan.problem.fingerprint:
         other.append("the data, or what is fixed of the strategy")
     if old["space"]["fingerprint"] != plan.space.fingerprint:
         other.append("the space")
     if other:
         raise RunError(
-            f"{folder.path} was begun with other options ({', '.join(dict.fromkeys(other))}); "
+            f"{folder.path} was begun with other options: {'; '.join(other)}; "
             "continue with those of its manifest, or begin anew with --force"
         )
     _require_identity(folder, plan)
@@ -187,7 +190,7 @@ class _Work:
             beside = _beside(self.plan.options, result)
             null = null_markets(self.plan, self.folder, beside, self.tell)
             windows = self.walk(beside)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RunError):
             self.manifest["status"] = "interrupted"
             self.folder.write_manifest(self.manifest)
             raise

@@ -103,6 +103,7 @@ def _counted(plan: OptimizePlan, result: StudyResult) -> dict[str, Any]:
         "market": plan.problem.name,
         "trials": len(result.trials),
         **{state: _count(result.trials, state) for state in ("complete", "pruned", "failed")},
+        "error": next((each.error for each in result.trials if each.state == "failed"), None),
         "feasible": sum(each.feasible for each in result.trials),
         "adaptive": {
             "mode": plan.options.adaptive,

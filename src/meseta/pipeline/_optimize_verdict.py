@@ -58,7 +58,8 @@ def missed(names: list[str] | tuple[str, ...]) -> str:
 
 def _nothing(summary: dict[str, Any]) -> str:
     if not summary["complete"]:
-        return "Nothing to judge: no trial was completed."
+        first = f"; the first: {summary['error']}" if summary["error"] else ""
+        return f"Nothing to judge: no trial was completed{first}."
     text = f"Nothing worth having: none of {_many(summary['complete'], 'trial')} meets the"
     near = summary["nearest"][:1]
     if not near:
