@@ -124,6 +124,10 @@ def test_none_feasible_names_the_nearest():
     assert verdict_of(none | {"nearest": scoreless}).endswith(
         "misses a score, for want of trades."
     )
+    told = verdict_of(none | {"windows": walked(0.03)})
+    assert told.endswith(
+        " In 3 windows of the walk-forward one did, and out-of-sample they made +3.00 %."
+    )
     assert verdict_of(none | {"complete": 0}) == "Nothing to judge: no trial was completed."
 
 
