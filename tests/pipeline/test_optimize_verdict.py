@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meseta.bayes import CONSTRAINTS
+from meseta.cli._optimize_tables import _cells, _factor
+from meseta.pipeline._optimize_best import _figures
 from meseta.pipeline._optimize_verdict import missed, verdict_of
 
 LUCKY = {
@@ -131,8 +133,23 @@ def test_none_feasible_names_the_nearest():
     assert verdict_of(none | {"nearest": scoreless}).endswith(
         "misses a score, for want of trades."
     )
+    told = verdict_of(none | {"windows": walked(0.03)})
+    assert told.endswith(
+        " In 3 windows of the walk-forward one did, and out-of-sample they made +3.00 %."
+    )
     assert verdict_of(none | {"complete": 0}) == "Nothing to judge: no trial was completed."
 
 
 def test_every_constraint_has_words():
     assert not [name for name in (*CONSTRAINTS, "liquidated") if "_" in missed([name])]
+
+
+@pytest.mark.parametrize(
+    ("factor", "trades", "table", "heading"),
+    [(None, 3, "no loss", "infinite (no loss)"), (None, 0, "-", "-"), (1.5, 3, "1.50", "1.5")],
+)
+def test_a_factor_without_a_loss_is_not_one_that_is_missing(factor, trades, table, heading):
+    names = ("total_return", "sharpe", "max_drawdown", "calmar", "win_rate")
+    side = dict.fromkeys(names, 0.1) | {"profit_factor": factor, "trades": trades}
+    assert _factor(_cells(side)["profit_factor"]) == table
+    assert f"profit factor {heading}, win rate" in _figures(side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from meseta.cli._console import count, day, duration, facts, money, number, share, table
@@ -25,12 +26,17 @@ def _finely(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}".replace("%", " %")
 
 
+def _factor(value: float | None) -> str:
+    """Write a profit factor; infinite is one without a loss."""
+    return "no loss" if value == math.inf else number(value)
+
+
 _ALL = {
     "total_return": ("return", _finely),
     "sharpe": ("Sharpe", number),
     "max_drawdown": ("drawdown", _finely),
     "calmar": ("Calmar", number),
-    "profit_factor": ("profit factor", number),
+    "profit_factor": ("profit factor", _factor),
     "win_rate": ("win rate", share),
     "trades": ("trades", count),
     "fees": ("fees", money),
@@ -138,7 +144,7 @@ def show_result(
 
 
 def _show_best(console: Console, told: dict[str, Any]) -> None:
-    sides = [told["in_sample"], told["out_of_sample"] or {}]
+    sides = [_cells(told["in_sample"]), _cells(told["out_of_sample"] or {})]
     rows = [
         (figure, *(written(side.get(name)) for side in sides))
         for name, (figure, written) in _ALL.items()
@@ -146,6 +152,12 @@ def _show_best(console: Console, told: dict[str, Any]) -> None:
     table(console, f"Best: trial {told['trial']}", ("", "in-sample", "vault"), rows)
     rows = [(name, f"{value:.6g}") for name, value in told["params"].items()]
     table(console, "Its parameters", ("parameter", "value"), rows)
+
+
+def _cells(side: dict[str, Any]) -> dict[str, Any]:
+    """Return figures of the summary with the infinite profit factor that JSON cannot have."""
+    unbeaten = side.get("profit_factor") is None and side.get("trades")
+    return side | {"profit_factor": math.inf} if unbeaten else side
 
 
 def _show_both(console: Console, folder: Path) -> None:
@@ -202,7 +214,10 @@ def _show_nearest(console: Console, nearest: Sequence[dict[str, Any]]) -> None:
     rows = [
         (
             str(each["trial"]),
-            *(written(each["in_sample"].get(name)) for name, (_, written) in _SHORT.items()),
+            *(
+                written(_cells(each["in_sample"]).get(name))
+                for name, (_, written) in _SHORT.items()
+            ),
             _missed(each["violated"]),
         )
         for each in nearest

@@ -61,10 +61,12 @@ def _dates(plan: OptimizePlan, span: tuple[int, int]) -> str:
 def _figures(cells: dict[str, Any] | None) -> str:
     if cells is None:
         return "not run"
+    unbeaten = cells["profit_factor"] is None and cells["trades"]
+    factor = "infinite (no loss)" if unbeaten else _number(cells["profit_factor"])
     return (
         f"return {_percent(cells['total_return'])}, Sharpe {_number(cells['sharpe'])}, drawdown "
         f"{_percent(cells['max_drawdown'])}, Calmar {_number(cells['calmar'])}, profit factor "
-        f"{_number(cells['profit_factor'])}, win rate {_percent(cells['win_rate'])}, "
+        f"{factor}, win rate {_percent(cells['win_rate'])}, "
         f"{cells['trades']} trades"
     )
 

@@ -61,12 +61,20 @@ def _nothing(summary: dict[str, Any]) -> str:
         first = f"; the first: {summary['error']}" if summary["error"] else ""
         return f"Nothing to judge: no trial was completed{first}."
     text = f"Nothing worth having: none of {_many(summary['complete'], 'trial')} meets the"
-    near = summary["nearest"][:1]
+    near, traded = summary["nearest"][:1], _traded(summary["windows"])
     if not near:
-        return f"{text} constraints."
+        return f"{text} constraints.{traded}"
     # All may be kept by one with too few trades for a score.
     what = missed(near[0]["violated"]) or "a score, for want of trades"
-    return f"{text} constraints; the nearest, trial {near[0]['trial']}, misses {what}."
+    return f"{text} constraints; the nearest, trial {near[0]['trial']}, misses {what}.{traded}"
+
+
+def _traded(windows: dict[str, Any] | None) -> str:
+    """Return what the windows made whose own studies found something."""
+    if windows is None or not windows["traded"]:
+        return ""
+    many = _many(windows["traded"], "window")
+    return f" In {many} of the walk-forward one did, and out-of-sample they {_made(windows)}."
 
 
 def _luck(summary: dict[str, Any]) -> str:
