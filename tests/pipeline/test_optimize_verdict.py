@@ -137,7 +137,10 @@ def test_none_feasible_names_the_nearest():
     assert told.endswith(
         " In 3 windows of the walk-forward one did, and out-of-sample they made +3.00 %."
     )
-    assert verdict_of(none | {"complete": 0}) == "Nothing to judge: no trial was completed."
+    assert (
+        verdict_of(none | {"complete": 0, "error": None})
+        == "Nothing to judge: no trial was completed."
+    )
 
 
 def test_every_constraint_has_words():
