@@ -158,6 +158,13 @@ def test_addresses_are_checked_and_passwords_kept(monkeypatch):
     with pytest.raises(RunError, match=r"127\.0\.0\.1:1/db cannot be used") as caught:
         study("postgresql://me:secret@127.0.0.1:1/db", "x")
     assert "secret" not in str(caught.value)
+    for password in ("my@secret", "my/secret", "my?secret"):
+        with pytest.raises(ArgumentError, match="write %40 for @") as refused:
+            study(f"postgresql://me:{password}@127.0.0.1:1/db", "x")
+        assert "secret" not in str(refused.value)
+    with pytest.raises(RunError, match=r"127\.0\.0\.1:1/db cannot be used") as caught:
+        study("postgresql://127.0.0.1:1/db?user=me&password=secret", "x")
+    assert "secret" not in str(caught.value)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ArgumentError, match=r"install meseta\[postgres\]"):
         study("postgresql://me@host/db", "x")

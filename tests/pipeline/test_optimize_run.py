@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from dataclasses import asdict, replace
 
@@ -468,11 +469,14 @@ class TestRefused:
     def test_the_password_of_a_storage_is_not_written(self, bars, tmp_path):
         from meseta.pipeline._optimize import _begin
 
-        url = "postgresql://me:secret@host:5432/studies"
-        plan = plan_optimize(config_of(bars, tmp_path, storage=url))
-        text = json.dumps(_begin(plan, f"meseta optimize --storage {url}"))
-        assert "secret" not in text
-        assert "postgresql://me:***@host:5432/studies" in text
+        for url, told in (
+            ("postgresql://me:secret@host:5432/a", "postgresql://me:***@host:5432/a"),
+            ("postgresql://host/a?password=secret&user=me", "host/a?password=***&user=me"),
+        ):
+            plan = plan_optimize(config_of(bars, tmp_path, storage=url))
+            text = json.dumps(_begin(plan, f"meseta optimize --storage {shlex.quote(url)}"))
+            assert "secret" not in text
+            assert text.count(told) == 2
 
 
 def test_a_null_market_without_a_score_is_worse(done):

@@ -190,7 +190,7 @@ class _Server:
         import psycopg
 
         # A password is told to nobody.
-        self._where = url.partition("://")[2].rpartition("@")[2]
+        self._where = url.partition("://")[2].rpartition("@")[2].partition("?")[0]
         self._name = name
         self.owner = secrets.randbelow(2**31)
         digest = hashlib.sha256(name.encode()).digest()

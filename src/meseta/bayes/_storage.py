@@ -12,6 +12,7 @@ without the file, and writes what it missed with a later batch. The safe way is 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,24 @@ if TYPE_CHECKING:
     from meseta.bayes._space import Space
     from meseta.bayes._trial import Trial
 
-__all__ = ["OPTUNA", "Mirror", "begun_in", "freezer", "identity_in", "postgres_url"]
+__all__ = [
+    "OPTUNA",
+    "Mirror",
+    "begun_in",
+    "freezer",
+    "identity_in",
+    "postgres_url",
+    "without_password",
+]
 
 OPTUNA = "optuna.db"
 # Attribute of a study in which it says what it is.
 _IDENTITY = "meseta"
 _PATIENCE = 1.0  # seconds that another writer is waited for
 _PREFIXES = ("postgresql+psycopg://", "postgresql://", "postgres://")
+_ADDRESS = re.compile(
+    r"postgresql://([^@/:?#\s]+(:[^@/?#\s]*)?@)?[^@/?#\s]*(/[^@/?#\s]*)?(\?[^@#\s]*)?"
+)
 
 
 def freezer(
@@ -102,7 +114,8 @@ def postgres_url(url: str) -> str:
     Raises
     ------
     ArgumentError
-        It is the address of something else, or psycopg is not installed.
+        It is the address of something else, what is in it is ambiguous, or psycopg is not
+        installed.
     """
     prefix = next((each for each in _PREFIXES if url.startswith(each)), None)
     if prefix is None:
@@ -110,13 +123,26 @@ def postgres_url(url: str) -> str:
             f"`storage` must be a PostgreSQL address (postgresql://user@host/database), got "
             f"{url.partition(':')[0]!r}; without it a study is kept in files of its own folder"
         )
+    plain = "postgresql://" + url.removeprefix(prefix)
+    if _ADDRESS.fullmatch(plain) is None:
+        # The server's library would take a part of the password for the host, and say it.
+        raise ArgumentError(
+            "`storage` must be an address such as postgresql://user:password@host:5432/database; "
+            "in names and passwords write %40 for @, %2F for /, %3F for ? and %23 for #"
+        )
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
         raise ArgumentError(
             "`storage` needs psycopg, which is not installed: install meseta[postgres]"
         ) from error
-    return "postgresql://" + url.removeprefix(prefix)
+    return plain
+
+
+def without_password(text: str) -> str:
+    """Return text without the passwords of addresses, for files and terminals."""
+    masked = re.sub(r"(://[^:/@\s]+):\S*@", r"\1:***@", text)
+    return re.sub(r"([?&]\w*password=)[^&\s'\"]+", r"\1***", masked)
 
 
 class Mirror:

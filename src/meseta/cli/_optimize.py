@@ -192,6 +192,7 @@ def _planned(config: OptimizeConfig, *, resume: bool, verbose: bool) -> Optimize
 def _study(planned: OptimizePlan, *, resume: bool, force: bool, verbose: bool) -> OptimizeResult:
     """Say what will be done, do it, and say what was found."""
     from meseta import pipeline
+    from meseta.bayes._storage import without_password
     from meseta.cli._optimize_tables import show_plan, show_result
 
     console = make_console()
@@ -211,7 +212,7 @@ def _study(planned: OptimizePlan, *, resume: bool, force: bool, verbose: bool) -
             )
         except KeyboardInterrupt as error:
             again = [part for part in sys.argv if part not in {"--force", "--resume"}]
-            line = command_line([*again, "--resume"])
+            line = without_password(command_line([*again, "--resume"]))
             error.add_note(f"What was finished is kept. Continue with:\n  {line}")
             raise
     took = time.monotonic() - began

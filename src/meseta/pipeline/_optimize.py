@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from meseta._files import write_json, write_text
 from meseta.bayes import read_results, run_study
 from meseta.bayes._record import differences, identity_of
+from meseta.bayes._storage import without_password
 from meseta.errors import ArgumentError, RunError
 from meseta.optimise import InstrumentsProblem, optimize_windows
 from meseta.optimize_config import HEDGE_GRID
@@ -330,7 +330,7 @@ def _begin(plan: OptimizePlan, command: str) -> dict[str, Any]:
         "status": "running",
         "name": plan.name,
         "created": now(),
-        "command": _masked(command),
+        "command": without_password(command),
         "config": _without_secret(config),
         "strategy": _strategy(plan),
         "base": None if config.strategy_config is None else _plain(plan.base.content),
@@ -366,12 +366,7 @@ def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
 def _without_secret(config: OptimizeConfig) -> dict[str, Any]:
     dumped = config.model_dump(mode="json")
     storage = dumped["storage"]
-    return dumped | {"storage": None if storage is None else _masked(storage)}
-
-
-def _masked(text: str) -> str:
-    """Return text without the passwords of addresses: manifests are shown around."""
-    return re.sub(r"(://[^:/@\s]+):[^@\s]+@", r"\1:***@", text)
+    return dumped | {"storage": None if storage is None else without_password(storage)}
 
 
 def _strategy(plan: OptimizePlan) -> dict[str, Any]:
