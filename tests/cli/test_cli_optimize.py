@@ -123,7 +123,6 @@ class TestOptimize:
             (("--in-sample", 3), "`in_sample` is for --walk-forward"),
             (("--storage", "sqlite:///x.db"), "`storage` must be a PostgreSQL address"),
             (("--max-drawdown", 20), "`max_drawdown` is a fraction"),
-            (("--aggregate", "wurst"), "did you mean worst?"),
         ],
     )
     def test_wrong_options_are_refused_before_anything_is_done(

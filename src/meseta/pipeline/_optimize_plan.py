@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
-from meseta.optimise import InstrumentsProblem, StrategyProblem, find_aggregate, space_of
+from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
 from meseta.pipeline._optimize_files import read_instruments
@@ -250,7 +250,6 @@ def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument)
 
 def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
     if len(problems) == 1:
-        find_aggregate(config.aggregate)  # a mistyped one is refused all the same
         return problems[0]
     return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
 
