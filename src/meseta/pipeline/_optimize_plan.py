@@ -15,7 +15,7 @@ from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_r
 from meseta.pipeline._optimize_files import read_instruments
 from meseta.pipeline._series import data_name, kept_if_alike
 from meseta.runs import RunFolder
-from meseta.strategies import find_strategy
+from meseta.strategies import find_strategy, grid_names
 from meseta.strategy_file import StrategyFile, read_strategy
 from meseta.walkforward import WalkForward, plan_windows
 
@@ -254,6 +254,18 @@ def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
     return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
 
 
+def _grid(config: OptimizeConfig, strategy: Strategy) -> str | dict[str, Any]:
+    """Return the grid asked for; not every strategy has the one that is taken by default."""
+    named = grid_names(strategy.parameters)
+    if config.grid == "default" and "default" not in named:
+        listed = f" ({', '.join(named)}, or a YAML file)" if named else " a YAML file"
+        raise ArgumentError(
+            f"{strategy.name} has no grid `default`: say where to search, with --grid{listed} or "
+            "with --space a YAML file"
+        )
+    return config.grid
+
+
 def _space(
     config: OptimizeConfig,
     strategy: Strategy | None,
@@ -262,7 +274,7 @@ def _space(
 ) -> tuple[Space, list[str]]:
     """Return where to search, and what was not taken as it stands."""
     if strategy is not None:
-        return space_of(strategy, config.space or config.grid), []
+        return space_of(strategy, config.space or _grid(config, strategy)), []
     said: list[str] = []
     pairs = zip(instruments, spans, strict=True)
     space = hedge_space(
