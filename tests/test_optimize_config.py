@@ -126,7 +126,7 @@ def test_start_and_end_are_for_files_too():
         ({"objective": {"bounds": {"sharpe": [2, 1]}}}, "must be finite and in order"),
         (
             {"objective": dict.fromkeys(("sharpe", "profit", "calmar", "drawdown"), 0)},
-            "one at least must differ from zero",
+            "`weights`: one at least",
         ),
         ({"in_sample": 5}, "`in_sample` is for --walk-forward, got 5"),
         ({"transfer": False}, "`transfer` is for --walk-forward"),
@@ -155,8 +155,8 @@ def test_the_instrument_is_what_the_grid_settles():
 
 def test_the_example_of_the_page_is_a_configuration(tmp_path):
     page = (ROOT / "docs" / "optimise.md").read_text(encoding="utf-8")
-    text = page.split("```yaml\nstrategy: ")[1].split("```")[0]
-    made = load_optimize_config([written(tmp_path, f"strategy: {text}")])
+    text = page.split("## Options in files")[1].split("```yaml\n")[1].split("```")[0]
+    made = load_optimize_config([written(tmp_path, text)])
     assert made.limits == load_optimize_config((), BARS).limits
     assert made.space["adx_len"] == [7, 14, 21]
     assert made.walk_forward

@@ -159,6 +159,15 @@ def test_other_bars_are_refused():
         HedgeMarket.make(replace(bars, low=bars.low - 100))
 
 
+def test_long_bars_are_noted():
+    rows = [(1000.0, 1001.0, 999.0, 1000.0)] * 4
+    noted = [
+        any("hide in which order" in note for note in HedgeMarket.make(bars_of(rows, m)).notes)
+        for m in (1, 5, 15, 60)
+    ]
+    assert noted == [False, False, True, True]
+
+
 def test_bars_stamped_at_their_close_are_stamped_anew():
     from dataclasses import replace
 

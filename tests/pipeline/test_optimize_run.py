@@ -426,6 +426,7 @@ class TestRefused:
             ({"strategy": "hedge_gird", "funding": []}, ArgumentError, "did you mean hedge_grid"),
             ({"space": {"tp_steps": {"low": 5, "high": 2}}}, ArgumentError, "tp_steps"),
             ({"walk_forward": True, "in_sample": 50}, DataError, "sessions"),
+            ({"strategy": "atr_d_l", "funding": []}, ArgumentError, r"with --grid \(ts_coarse"),
         ],
     )
     def test_before_anything_is_written(self, bars, tmp_path, changes, error, told):

@@ -22,6 +22,7 @@ __all__ = ["HedgeMarket"]
 
 _UTC = {"UTC", "Etc/UTC", "Etc/GMT", "GMT", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu"}
 _HOUR = 3_600_000_000
+_USUAL_MINUTES = 5  # longer bars pass several rungs and exits at once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,6 +75,10 @@ class HedgeMarket:
         mark = None if mark is None else _at_open(mark, "mark prices")
         _check_trades(bars, mark)
         notes = _gaps(bars, allow_gaps=allow_gaps)
+        if (bars.bar_minutes or 0) > _USUAL_MINUTES:
+            notes += (
+                f"bars of {bars.bar_size} hide in which order prices traded: 1m or 5m are meant",
+            )
         if bars.volume is None:
             notes += ("the bars have no volume: nothing shows that they are trades",)
         notes += _funding_notes(bars, funding)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from meseta._near import did_you_mean
 from meseta.errors import ArgumentError
 from meseta.hedge import GridParameters, HedgeMarket, HedgeProblem, hedge_space
-from meseta.optimise import InstrumentsProblem, StrategyProblem, find_aggregate, space_of
+from meseta.optimise import InstrumentsProblem, StrategyProblem, space_of
 from meseta.optimize_config import HEDGE_GRID
 from meseta.pipeline._optimize_data import Instrument, load_instruments, vault_row
 from meseta.pipeline._optimize_files import read_instruments
 from meseta.pipeline._series import data_name, kept_if_alike
 from meseta.runs import RunFolder
-from meseta.strategies import find_strategy
+from meseta.strategies import find_strategy, grid_names
 from meseta.strategy_file import StrategyFile, read_strategy
 from meseta.walkforward import WalkForward, plan_windows
 
@@ -258,9 +258,20 @@ def _problem(config: OptimizeConfig, strategy: Strategy | None, one: Instrument)
 
 def _together(config: OptimizeConfig, problems: Sequence[Problem]) -> Problem:
     if len(problems) == 1:
-        find_aggregate(config.aggregate)  # a mistyped one is refused all the same
         return problems[0]
     return InstrumentsProblem(problems=tuple(problems), aggregate=config.aggregate)
+
+
+def _grid(config: OptimizeConfig, strategy: Strategy) -> str | dict[str, Any]:
+    """Return the grid asked for; not every strategy has the one that is taken by default."""
+    named = grid_names(strategy.parameters)
+    if config.grid == "default" and "default" not in named:
+        listed = f" ({', '.join(named)}, or a YAML file)" if named else " a YAML file"
+        raise ArgumentError(
+            f"{strategy.name} has no grid `default`: say where to search, with --grid{listed} or "
+            "with --space a YAML file"
+        )
+    return config.grid
 
 
 def _space(
@@ -271,7 +282,7 @@ def _space(
     Of the prices, those of the problem's own span alone are looked at.
     """
     if strategy is not None:
-        return space_of(strategy, config.space or config.grid), []
+        return space_of(strategy, config.space or _grid(config, strategy)), []
     said: list[str] = []
     parts = _parts(problem)
     spans = [each.market.bars.slice(*each.span) for each in parts]
