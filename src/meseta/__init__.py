@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meseta.account import Account, Contract
-    from meseta.api import PhaseSearch, backtest, fetch, search_phases, walk_forward
+    from meseta.api import PhaseSearch, backtest, fetch, optimize, search_phases, walk_forward
     from meseta.bars import Bars, load
     from meseta.config import RunConfig, load_config
     from meseta.engine import Report, Simulation, Trade, Window
     from meseta.errors import ArgumentError, DataError, MesetaError, RunError, SourceError
-    from meseta.pipeline import RunResult, rescore, run
+    from meseta.pipeline import OptimizeResult, RunResult, rescore, run
     from meseta.selection import Gates
     from meseta.strategies import Grid, Parameter, load_grid
 
@@ -28,6 +28,7 @@ __all__ = [
     "Gates",
     "Grid",
     "MesetaError",
+    "OptimizeResult",
     "Parameter",
     "PhaseSearch",
     "Report",
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "load_config",
     "load_grid",
+    "optimize",
     "rescore",
     "run",
     "search_phases",
@@ -51,12 +53,19 @@ __all__ = [
 
 _HOMES = {
     "meseta.account": ("Account", "Contract"),
-    "meseta.api": ("PhaseSearch", "backtest", "fetch", "search_phases", "walk_forward"),
+    "meseta.api": (
+        "PhaseSearch",
+        "backtest",
+        "fetch",
+        "optimize",
+        "search_phases",
+        "walk_forward",
+    ),
     "meseta.bars": ("Bars", "load"),
     "meseta.config": ("RunConfig", "load_config"),
     "meseta.engine": ("Report", "Simulation", "Trade", "Window"),
     "meseta.errors": ("ArgumentError", "DataError", "MesetaError", "RunError", "SourceError"),
-    "meseta.pipeline": ("RunResult", "rescore", "run"),
+    "meseta.pipeline": ("OptimizeResult", "RunResult", "rescore", "run"),
     "meseta.selection": ("Gates",),
     "meseta.strategies": ("Grid", "Parameter", "load_grid"),
 }

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from meseta.data import Basis
+    from meseta.pipeline import OptimizeResult
     from meseta.walkforward import Walked
 
-__all__ = ["PhaseSearch", "backtest", "fetch", "search_phases", "walk_forward"]
+__all__ = ["PhaseSearch", "backtest", "fetch", "optimize", "search_phases", "walk_forward"]
 
 # Options that may be given as whole numbers.
 _MONEY = {"capital", "cost_per_share", "lot", "contracts", "point_value", "roll_cost"}
@@ -433,3 +434,53 @@ def walk_forward(
     whole = {name: float(v) if name in _MONEY else v for name, v in options.items()}
     config = load_walkforward_config(None, named | {"grid": points} | whole)
     return walk(plan_walkforward(config, series).request(), threads=thread_count(threads))
+
+
+def optimize(
+    bars: str | Path | Sequence[str | Path],
+    strategy: str = "hedge_grid",
+    *,
+    resume: bool = False,
+    force: bool = False,
+    **options: Any,
+) -> OptimizeResult:
+    """Search a strategy's parameters by Bayesian optimisation, and doubt what is found.
+
+    What the command `meseta optimize` does, which shows its progress besides. In a script that
+    is started as a program, call it under ``if __name__ == "__main__":``, because back-tests run
+    in processes of their own.
+
+    Parameters
+    ----------
+    bars
+        Path of a data file or ``"sample:nasdaq"``; several of them are searched together.
+    strategy
+        ``"hedge_grid"``, the name of a strategy, or ``path/to/file.py:Name``.
+    resume
+        Go on with a study that was interrupted, or to more trials.
+    force
+        Begin anew where a study exists.
+    **options
+        Options of `meseta.optimize_config.OptimizeConfig`, such as `funding`, `trials`, `seed`,
+        `sampler`, `space`, `constraints`, `instrument`, `vault`, `null_markets`, `walk_forward`,
+        `workers`, `out` and `name`.
+
+    Returns
+    -------
+    OptimizeResult
+        `result` with every trial and the best, `summary` as in `summary.json`, and the `folder`
+        that all of it is kept in.
+
+    Raises
+    ------
+    ArgumentError, DataError, RunError
+        An option or the data cannot be used, or a study is in the way.
+    """
+    from meseta.optimize_config import load_optimize_config
+    from meseta.pipeline import optimize as _optimize
+    from meseta.pipeline import plan_optimize
+
+    named = str(bars) if isinstance(bars, str | Path) else [str(each) for each in bars]
+    whole = {name: float(v) if name in _MONEY else v for name, v in options.items()}
+    config = load_optimize_config((), {"bars": named, "strategy": strategy} | whole)
+    return _optimize(plan_optimize(config, resume=resume), resume=resume, force=force)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meseta.bars import load
+from meseta.hedge import BASELINE, catalogue
 from meseta.strategies import KernelStrategy, grid_names, load_grid, strategies
 
 if TYPE_CHECKING:
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 BARS = "date,open,high,low,close\n" + "".join(
     f"2020-01-{day:02},100,101,99,100\n" for day in range(1, 29)
 )
+
+
+def test_the_hedge_grid_has_its_parameters_and_their_ranges(meseta: Call) -> None:
+    made = meseta("strategies", "hedge_grid")
+    assert made.code == 0
+    assert [row["name"] for row in catalogue()] == list(BASELINE)
+    for row in catalogue():
+        assert row["name"] in made.out
+    assert "15 to 49 by 2" in made.out
+    assert "0.001 to 0.004, log" in made.out
 
 
 def test_strategies_lists_all(meseta: Call) -> None:

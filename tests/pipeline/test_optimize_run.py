@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
+import meseta as ms
 from meseta.bayes import read_results
 from meseta.bayes._luck import expected_best_sharpe
 from meseta.errors import ArgumentError, DataError, RunError
@@ -21,7 +22,7 @@ from meseta.pipeline import open_study, optimize, plan_optimize
 from meseta.pipeline._optimize_null import null_summary
 from meseta.pipeline._optimize_tables import METRICS
 from meseta.strategy_file import SECTIONS, read_strategy, strategy_of
-from optimize_market import EASY, config_of, prices, write_market
+from optimize_market import EASY, QUICK, config_of, prices, write_market
 
 BASE = """
 # of a trader
@@ -521,3 +522,15 @@ def test_short_studies_beside_the_first_start_no_processes(done, durations, work
     trials = tuple(replace(done.result.trials[0], duration=each) for each in durations)
     options = replace(done.plan.options, workers=4)
     assert _beside(options, replace(done.result, trials=trials)).workers == workers
+
+
+def test_python_makes_the_study_of_the_options(bars, tmp_path):
+    rates = str(bars.with_name(f"{bars.stem}_funding.csv"))
+    first = made(config_of(bars, tmp_path, trials=4))
+    again = ms.optimize(
+        bars, funding=rates, out=str(tmp_path), name="py", capital=10_000, **QUICK | {"trials": 4}
+    )
+    assert again.folder == tmp_path / "py"
+    run = [[t.params for t in each.result.trials] for each in (first, again)]
+    assert len(run[0]) == 4
+    assert run[0] == run[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from meseta.cli._console import count, facts, make_console, table
 from meseta.cli._guard import command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meseta.strategies import Parameter, Strategy
 
 __all__ = ["register"]
@@ -20,14 +22,15 @@ _LARGE = (
 )
 _KINDS = (
     "Separable strategies are searched in tables (`meseta run`); a kernel is a function that is "
-    "called at every close. `meseta optimize` takes all of them, and hedge_grid besides."
+    "called at every close. `meseta optimize` takes all of them, and hedge_grid besides: "
+    "`meseta strategies hedge_grid`."
 )
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     panel = "Look things up"
-    examples = "meseta strategies\nmeseta strategies atr_d_l"
+    examples = "meseta strategies\nmeseta strategies atr_d_l\nmeseta strategies hedge_grid"
     command(app, "strategies", panel=panel, examples=examples)(_strategies)
     examples = "meseta grids\nmeseta grids atr_d_l"
     command(app, "grids", panel=panel, examples=examples)(_grids)
@@ -40,9 +43,13 @@ _Name = Annotated[
 
 def _strategies(name: _Name = None) -> None:
     """List the strategies, or one strategy's parameters and their limits."""
+    from meseta.optimize_config import HEDGE_GRID
     from meseta.strategies import broken_strategies, find_strategy, strategies
 
     console = make_console()
+    if name == HEDGE_GRID:
+        _describe_grid(HEDGE_GRID)
+        return
     if name is not None:
         _describe(find_strategy(name))
         return
@@ -105,6 +112,27 @@ def _describe(strategy: Strategy) -> None:
     ]
     heads = ("parameter", "limits", "in TradeStation", "its input", "meaning")
     table(console, "", heads, rows, left=5, wrap=("meaning",))
+
+
+def _describe_grid(name: str) -> None:
+    from meseta.hedge import PRESETS, catalogue
+
+    console = make_console()
+    what = "ladders of limit orders on both sides of a perpetual's price; `meseta optimize`"
+    facts(console, [("Strategy", name), ("What it does", what)])
+    console.print()
+    rows = [
+        (row["group"], row["name"], row["unit"], *(_span(row[preset]) for preset in PRESETS),
+         f"{row['baseline']:g}", row["meaning"])
+        for row in catalogue()
+    ]  # fmt: skip
+    heads = ("group", "parameter", "unit", *PRESETS, "baseline", "meaning")
+    table(console, "", heads, rows, left=3, wrap=("unit", "meaning"))
+
+
+def _span(entry: Mapping[str, Any]) -> str:
+    step = f" by {entry['step']:g}" if "step" in entry else ""
+    return f"{entry['low']:g} to {entry['high']:g}{step}{', log' if entry.get('log') else ''}"
 
 
 def _grids(name: _Name = None) -> None:

@@ -10,7 +10,7 @@ from meseta.hedge._problem import HedgeEvaluator, HedgeProblem
 from meseta.hedge._result import LOT, REASONS, HedgeResult
 from meseta.hedge._settings import GridSettings, Policy
 from meseta.hedge._simulate import ladder_value, simulate
-from meseta.hedge._space import BASELINE, PRESETS, hedge_space
+from meseta.hedge._space import BASELINE, PRESETS, catalogue, hedge_space
 
 __all__ = [
     "BASELINE",
@@ -25,6 +25,7 @@ __all__ = [
     "HedgeProblem",
     "HedgeResult",
     "Policy",
+    "catalogue",
     "hedge_space",
     "ladder_value",
     "metrics_of",

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from meseta.bayes import Params
     from meseta.hedge._settings import GridSettings
 
-__all__ = ["BASELINE", "GROUPS", "PRESETS", "BaseQtyCap", "QtyScaleCap", "hedge_space"]
+__all__ = [
+    "BASELINE",
+    "GROUPS",
+    "PRESETS",
+    "BaseQtyCap",
+    "QtyScaleCap",
+    "catalogue",
+    "hedge_space",
+]
 
 _Entries = dict[str, Any]
 
@@ -247,6 +255,22 @@ class BaseQtyCap:
     def said(self, low: str, high: str) -> tuple[str, str]:
         """Return both ends in words."""
         return low, f"min({high}, what {self.max_inventory:g} a side allow)"
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return a row for each parameter.
+
+    Returns
+    -------
+    list of dict
+        `name`, `group`, `unit`, `meaning`, `baseline`, and under the name of each preset the
+        entry that it has there.
+    """
+    return [
+        {"name": name, "group": about.group, "unit": about.unit, "meaning": about.meaning,
+         "baseline": BASELINE[name], **{each: PRESETS[each][name] for each in PRESETS}}
+        for name, about in _ABOUT.items()
+    ]  # fmt: skip
 
 
 def hedge_space(
