@@ -11,6 +11,7 @@ from meseta.account import Account, Contract
 from meseta.bars import Bars, load, pair
 from meseta.engine import Simulation, Window
 from meseta.engine import backtest as _backtest
+from meseta.errors import ArgumentError
 from meseta.search import (
     Lattice,
     Problem,
@@ -480,6 +481,11 @@ def optimize(
     from meseta.pipeline import optimize as _optimize
     from meseta.pipeline import plan_optimize
 
+    if isinstance(bars, Bars):
+        raise ArgumentError(
+            "`bars` must be the path of a file, which the study's processes read and a resume "
+            f"finds again, got {bars!r}; write them with meseta.bars.save"
+        )
     named = str(bars) if isinstance(bars, str | Path) else [str(each) for each in bars]
     whole = {name: float(v) if name in _MONEY else v for name, v in options.items()}
     config = load_optimize_config((), {"bars": named, "strategy": strategy} | whole)

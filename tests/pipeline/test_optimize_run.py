@@ -534,3 +534,8 @@ def test_python_makes_the_study_of_the_options(bars, tmp_path):
     run = [[t.params for t in each.result.trials] for each in (first, again)]
     assert len(run[0]) == 4
     assert run[0] == run[1]
+
+
+def test_bars_that_no_process_can_read_are_refused(bars, tmp_path):
+    with pytest.raises(ArgumentError, match=r"write them with meseta\.bars\.save"):
+        ms.optimize(ms.load(bars), out=str(tmp_path))
