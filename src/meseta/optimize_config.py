@@ -21,6 +21,7 @@ from meseta.bayes import Bounds, Constraints, Objective, StudyOptions
 from meseta.bayes._storage import postgres_url
 from meseta.config import TradedConfig, as_grid, parse_options, read_options
 from meseta.errors import ArgumentError
+from meseta.hedge import GridSettings, Policy
 from meseta.strategy_file import read_strategy
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from meseta.account import Contract
     from meseta.bars import Bars
-    from meseta.hedge import GridSettings
 
 __all__ = [
     "HEDGE_GRID",
@@ -43,6 +43,7 @@ __all__ = [
 HEDGE_GRID = "hedge_grid"
 _SHARE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*%")
 _OBJECTIVE, _CONSTRAINTS, _OPTIONS = Objective(), Constraints(), StudyOptions()
+_SETTINGS = GridSettings()
 _STUDY = tuple(StudyOptions.__dataclass_fields__)
 # Options that only strategies of the registry have; the grid has its instrument.
 _OF_STRATEGIES = (
@@ -169,26 +170,26 @@ class InstrumentOptions(_Group):
     See `meseta.hedge.GridSettings`, which has one more: `capital` is an option of its own.
     """
 
-    tick: float = 0.1
-    lot: float = 0.001
-    min_quantity: float = 0.001
-    min_notional: float = 100.0
-    maker_fee: float = 0.0002
-    taker_fee: float = 0.0005
-    slippage_ticks: int = 1
-    touch_fills: bool = False
-    participation: float | None = None
-    leverage: float = 10.0
-    maintenance_margin: float = 0.004
-    max_leverage_used: float = 5.0
-    max_position_size: float = 0.1
-    max_inventory_quote: float = 10_000.0
-    max_stop_pct: float | None = None
-    policy: Literal["throttled-counter", "core-and-scalp"] = "throttled-counter"
-    adx_threshold: float = 20.0
-    atr_gate_mult: float = 0.0
-    funding_window_minutes: int = 480
-    drawdown_stop: float | None = None
+    tick: float = _SETTINGS.tick
+    lot: float = _SETTINGS.lot
+    min_quantity: float = _SETTINGS.min_quantity
+    min_notional: float = _SETTINGS.min_notional
+    maker_fee: float = _SETTINGS.maker_fee
+    taker_fee: float = _SETTINGS.taker_fee
+    slippage_ticks: int = _SETTINGS.slippage_ticks
+    touch_fills: bool = _SETTINGS.touch_fills
+    participation: float | None = _SETTINGS.participation
+    leverage: float = _SETTINGS.leverage
+    maintenance_margin: float = _SETTINGS.maintenance_margin
+    max_leverage_used: float = _SETTINGS.max_leverage_used
+    max_position_size: float = _SETTINGS.max_position_size
+    max_inventory_quote: float = _SETTINGS.max_inventory_quote
+    max_stop_pct: float | None = _SETTINGS.max_stop_pct
+    policy: Policy = _SETTINGS.policy
+    adx_threshold: float = _SETTINGS.adx_threshold
+    atr_gate_mult: float = _SETTINGS.atr_gate_mult
+    funding_window_minutes: int = _SETTINGS.funding_window_minutes
+    drawdown_stop: float | None = _SETTINGS.drawdown_stop
 
 
 class OptimizeConfig(TradedConfig):
@@ -334,8 +335,6 @@ class OptimizeConfig(TradedConfig):
     @property
     def settings(self) -> GridSettings:
         """Everything of a hedge grid that is not searched."""
-        from meseta.hedge import GridSettings
-
         return GridSettings(capital=self.capital, **self.instrument.model_dump())
 
     @model_validator(mode="before")
