@@ -12,7 +12,7 @@ from meseta.errors import ArgumentError
 if TYPE_CHECKING:
     from meseta.data._key import SeriesKey
 
-__all__ = ["wanted"]
+__all__ = ["parse_moment", "wanted"]
 
 # No market's data are older, and every sum of a date and a span stays inside of the calendar.
 _YEARS = range(1900, 2200)
@@ -47,7 +47,21 @@ def wanted(
     return begin, stop
 
 
-def _moment(key: SeriesKey, timezone: str, name: str, text: str, *, days: int) -> datetime:
+def parse_moment(name: str, text: str) -> tuple[datetime, bool]:
+    """Read a date or a time, and tell whether it is a date alone.
+
+    Parameters
+    ----------
+    name
+        What errors call it.
+    text
+        Such as ``"2024-05-31"`` or ``"2024-05-31T09:30"``, with an offset or without.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither, or lies outside of the years 1900 to 2199.
+    """
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
@@ -60,7 +74,11 @@ def _moment(key: SeriesKey, timezone: str, name: str, text: str, *, days: int) -
             f"`{name}` must lie in the years {_YEARS[0]} to {_YEARS[-1]}, got {text!r}; leave it "
             "out for all that there is"
         )
-    dated = len(text.strip()) <= 10
+    return moment, len(text.strip()) <= 10
+
+
+def _moment(key: SeriesKey, timezone: str, name: str, text: str, *, days: int) -> datetime:
+    moment, dated = parse_moment(name, text)
     if key.daily:
         day = moment.date() + timedelta(days=days if dated else 0)
         return datetime.combine(day, time(), UTC)

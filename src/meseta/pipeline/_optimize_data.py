@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from meseta.bars import load, resample
 from meseta.data import SeriesKey, Store, fetch, find_source, wanted
+from meseta.data._dates import parse_moment
 from meseta.data._find import Pick, listed, picked
 from meseta.data._key import EVENT
 from meseta.data._obtain import STORE, STORED
@@ -153,16 +154,9 @@ def _rate(bars: Bars) -> float:
 
 
 def _wall(bars: Bars, name: str, text: str, *, days: int) -> np.datetime64:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise ArgumentError(
-            f"`{name}` must be a date such as 2024-05-31, or a time such as 2024-05-31T09:30, "
-            f"got {text!r}"
-        ) from error
+    moment, dated = parse_moment(name, text)
     if moment.tzinfo is not None:
         moment = moment.astimezone(ZoneInfo(bars.timezone)).replace(tzinfo=None)
-    dated = len(text.strip()) <= 10
     return np.datetime64(moment + timedelta(days=days if dated else 0), "us")
 
 
