@@ -524,6 +524,22 @@ def test_short_studies_beside_the_first_start_no_processes(done, durations, work
     assert _beside(options, replace(done.result, trials=trials)).workers == workers
 
 
+@pytest.mark.parametrize(("name", "text"), [("end", "9999-12-31"), ("start", "0001-01-01T00+05")])
+def test_days_beyond_the_calendar_are_refused(bars, tmp_path, name, text):
+    with pytest.raises(ArgumentError, match=f"`{name}` must lie in the years 1900 to 2199"):
+        plan_optimize(config_of(bars, tmp_path, **{name: text}))
+
+
+def test_who_is_told_to_begin_anew_is_told_what_that_takes(bars, tmp_path):
+    config = config_of(bars, tmp_path, trials=4)
+    folder = made(config).folder
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(RunError, match=r"manifest\.json cannot be read") as caught:
+        made(config, resume=True)
+    assert f"{folder / 'results.db'} holds the trials; copy it first" in caught.value.__notes__[0]
+    assert len(read_results(folder)[1]) == 4
+
+
 def test_python_makes_the_study_of_the_options(bars, tmp_path):
     rates = str(bars.with_name(f"{bars.stem}_funding.csv"))
     first = made(config_of(bars, tmp_path, trials=4))

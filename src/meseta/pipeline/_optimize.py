@@ -122,6 +122,8 @@ def optimize(
 
 
 def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force: bool) -> None:
+    if folder.exists() and not force:
+        _require_readable(folder)
     if not (resume and folder.exists() and folder.finished()):
         folder.require_free(resume=resume, force=force)
         return
@@ -132,6 +134,17 @@ def _require_free(folder: RunFolder, plan: OptimizePlan, *, resume: bool, force:
             f"{folder.path} holds a finished study of {before['trials']} trials; raise --trials "
             "to go on with it, choose another --study-name, or begin anew with --force"
         )
+
+
+def _require_readable(folder: RunFolder) -> None:
+    """Say what --force would take, before a user follows the advice to begin anew."""
+    try:
+        folder.manifest()
+    except RunError as error:
+        store = folder.path / "results.db"
+        if store.is_file():
+            error.add_note(f"{store} holds the trials; copy it first, --force removes it")
+        raise
 
 
 def _require_same(folder: RunFolder, plan: OptimizePlan) -> None:
