@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
+from meseta.errors import RunError
 from optimize_market import EASY, write_market
 
 CSV = [
@@ -77,6 +78,21 @@ class TestOptimize:
         assert told.code == 2
         assert "`confirm` is for the hedge grid on one market, got 2" in told.err
         assert not (tmp_path / "runs").exists()
+
+    def test_a_study_is_no_failure_where_nobody_asked_for_a_confirmation(
+        self, meseta, easy, monkeypatch
+    ):
+        def fails(folder, *, top):
+            raise RunError(f"trial {top} took too long")
+
+        monkeypatch.setattr("meseta.confirm.require_engine", lambda: None)
+        monkeypatch.setattr("meseta.cli._optimize.confirm_folder", fails)
+        told = meseta("optimize", "--config", easy, "--study-name", "free", "-n", 8)
+        assert told.code == 0
+        assert "the study is finished, and not confirmed: trial 1 took too long" in told.err
+        told = meseta("optimize", "--config", easy, "--study-name", "asked", "--confirm", 2)
+        assert told.code == 1
+        assert "trial 2 took too long" in told.err
 
     def test_later_files_win_and_the_command_line_over_all(self, meseta, easy, tmp_path):
         backtest = tmp_path / "backtest.yaml"

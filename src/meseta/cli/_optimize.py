@@ -15,7 +15,7 @@ from meseta.cli._console import make_console
 from meseta.cli._guard import command
 from meseta.cli._progress import watch
 from meseta.cli._run import command_line, say_first_use
-from meseta.errors import ArgumentError
+from meseta.errors import ArgumentError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,8 +159,18 @@ def _optimize(
     if result.summary["best"] is None:
         raise typer.Exit(_NONE_FEASIBLE)
     if top:
-        typer.echo()
-        confirm_folder(result.folder, top=top)
+        _confirm_best(result.folder, top, asked=confirm is not None)
+
+
+def _confirm_best(folder: Path, top: int, *, asked: bool) -> None:
+    """Run the best by events; a study is no failure where nobody asked for that."""
+    typer.echo()
+    try:
+        confirm_folder(folder, top=top)
+    except RunError as error:
+        if asked:
+            raise
+        typer.echo(f"Note: the study is finished, and not confirmed: {error}", err=True)
 
 
 def _trials_to_confirm(config: OptimizeConfig, asked: int | None) -> int:
